@@ -1,0 +1,1 @@
+"""Where tables lie: paths, atomic writes, manifests. Knows nothing of Prefect or of models."""

@@ -1,0 +1,233 @@
+"""What to run: the job, be it a `docmill.yaml`, a Prefect flow parameter or a pydantic model."""
+
+from datetime import date
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from schemas.fields import DocumentType, FieldSpec, Name
+from schemas.roles import Role
+
+MEBIBYTE = 1 << 20
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DateSource(StrEnum):
+    """Where the date of a document comes from when documents are selected by date."""
+
+    PATH = "path"
+    NAME = "name"
+    HEADER = "header"
+    MTIME = "mtime"
+
+
+class Source(_Frozen):
+    """Where the documents are and which of them count."""
+
+    path: str = Field(
+        default="documents",
+        description="A folder, a file, an archive (zip, tar, tar.gz) or a mailbox (mbox). "
+        "In a docmill.yaml, relative to the file.",
+    )
+    include: tuple[str, ...] = Field(
+        default=("**/*",), description="Globs over the path of a document; one must match."
+    )
+    exclude: tuple[str, ...] = Field(
+        default=(), description="Globs over the path of a document; none may match."
+    )
+    max_bytes: int = Field(
+        default=50 * MEBIBYTE, gt=0, description="Refuse documents larger than this, in bytes."
+    )
+    since: date | None = Field(
+        default=None, description="Only documents of this day or later (dated as `by` says)."
+    )
+    until: date | None = Field(default=None, description="Only documents before this day.")
+    by: DateSource = Field(
+        default=DateSource.MTIME,
+        description="What dates a document: a date in its path, in its name, its Date header "
+        "(messages), or its modification time.",
+    )
+    limit: int | None = Field(
+        default=None, ge=1, description="Stop after this many documents; null takes them all."
+    )
+
+
+class Parsing(_Frozen):
+    """Limits for reading one document; what exceeds them becomes a dead letter."""
+
+    timeout_s: float = Field(default=60, gt=0, description="Seconds that one document may take.")
+    memory_mb: int = Field(
+        default=2048, ge=256, description="Memory that a parser process may use, in MiB."
+    )
+    workers: int | None = Field(
+        default=None, ge=1, description="Parser processes; null means one per core."
+    )
+    max_chars: int = Field(
+        default=2_000_000, ge=1000, description="Keep at most this many characters of a text."
+    )
+
+
+class TypeRef(_Frozen):
+    """A shipped document type, with changes."""
+
+    use: str = Field(description="Name of a type that docmill ships, for instance `invoice`.")
+    match: tuple[str, ...] = Field(
+        default=(), description="Globs over the path: a document that matches is of this type."
+    )
+    extra_fields: tuple[FieldSpec, ...] = Field(
+        default=(), description="Fields beside those that the type ships."
+    )
+
+
+class Cascade(_Frozen):
+    """When an answer is good enough and when the next tier is asked."""
+
+    min_confidence: float = Field(
+        default=0.75, ge=0, le=1, description="Accept a field only at this confidence or above."
+    )
+    context_chars: int = Field(
+        default=1200,
+        ge=100,
+        description="Characters of text around a doubtful value that the next tier is shown.",
+    )
+    max_input_chars: int = Field(
+        default=48_000, ge=2000, description="Longest piece of a document in one call."
+    )
+    long_document_chars: int = Field(
+        default=120_000, ge=2000, description="Documents longer than this start a tier higher."
+    )
+
+
+class Verify(_Frozen):
+    """How much of what was accepted a second model checks."""
+
+    share: float = Field(
+        default=0.1,
+        ge=0,
+        le=1,
+        description="Share of the accepted records that is checked, the low-margin part first.",
+    )
+
+
+class Metric(_Frozen):
+    """One question to the records, in SQL."""
+
+    id: str = Field(pattern=r"^[a-z][a-z0-9_]{0,62}$", description="Name of the metric.")
+    title: str = Field(description="What the report writes over it.")
+    sql: str = Field(
+        description="A SELECT of DuckDB's dialect over `documents`, `failures` and one table "
+        "per document type."
+    )
+    unit: str = Field(default="", description="Unit of the figures, for instance EUR.")
+    chart: Literal["auto", "bar", "line", "none"] = Field(
+        default="auto", description="How the report draws it."
+    )
+
+
+class Analysis(_Frozen):
+    """What to compute from the records."""
+
+    metrics: tuple[Metric, ...] = Field(
+        default=(), description="Questions in SQL; none means that docmill chooses sensible ones."
+    )
+    automatic: bool = Field(
+        default=True, description="Compute the automatic metrics beside the ones of the job."
+    )
+    timeout_s: float = Field(default=30, gt=0, description="Seconds that one query may take.")
+    memory_mb: int = Field(default=1024, ge=64, description="Memory of the query engine, in MiB.")
+    max_insights: int = Field(default=6, ge=0, description="Insights asked of the model.")
+
+
+class ReportOptions(_Frozen):
+    """How the report presents itself."""
+
+    title: str | None = Field(default=None, description="Title; null takes the job's name.")
+    max_rows: int = Field(default=30, ge=1, description="Longest table in the report.")
+
+
+class Job(_Frozen):
+    """What to run: source, document types, analysis, report and budget."""
+
+    name: Name = Field(default="documents", description="Name of the job; its place in the lake.")
+    description: str = Field(default="", description="What the documents are and what is wanted.")
+    lake: str = Field(
+        default="lake", description="Folder or fsspec URL that holds every table of every run."
+    )
+    source: Source = Field(default=Source(), description="Where the documents are.")
+    types: tuple[DocumentType | TypeRef | str, ...] = Field(
+        default=("generic",),
+        min_length=1,
+        description="Document types: names that docmill ships, or descriptions of one's own.",
+    )
+    fallback_type: str | None = Field(
+        default=None,
+        description="Type of a document that the router recognises as none of the types; "
+        "null sends such a document to the dead letters.",
+    )
+    profile: str | None = Field(
+        default=None,
+        description="Set of providers: offline, openai, openrouter or local; "
+        "null takes the one whose key is set, else offline.",
+    )
+    models: dict[Role, str] = Field(
+        default_factory=dict, description="Model to use for a role instead of the best ranked."
+    )
+    budget_usd: float | None = Field(
+        default=None, ge=0, description="Never spend more than this on a run, in US dollars."
+    )
+    shard_size: int = Field(
+        default=128, ge=1, le=4096, description="Documents per shard, the unit of retry."
+    )
+    concurrency: int = Field(
+        default=64, ge=1, le=4096, description="Documents in flight per process."
+    )
+    parsing: Parsing = Field(default=Parsing(), description="Limits for reading documents.")
+    cascade: Cascade = Field(default=Cascade(), description="When an answer is good enough.")
+    verify: Verify = Field(default=Verify(), description="How much is checked twice.")
+    analysis: Analysis = Field(default=Analysis(), description="What is computed.")
+    report: ReportOptions = Field(default=ReportOptions(), description="How it is presented.")
+    seed: int = Field(default=0, description="Seed of every random choice of the run.")
+
+    @model_validator(mode="after")
+    def _type_names_are_unique(self) -> "Job":
+        names = [
+            t if isinstance(t, str) else (t.use if isinstance(t, TypeRef) else t.name)
+            for t in self.types
+        ]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"document type {twice[0]!r} is named twice")
+        return self
+
+
+Partition = Annotated[
+    Literal["day", "week", "month", "year"],
+    Field(description="Length of the spans that a backfill runs one by one."),
+]
+
+
+class Backfill(_Frozen):
+    """A job over a span of time in the archive, one run per partition."""
+
+    job: Job = Field(description="What to run over each partition.")
+    since: date = Field(description="First day.")
+    until: date = Field(description="Day after the last one.")
+    by: DateSource = Field(default=DateSource.PATH, description="What dates a document.")
+    partition: Partition = "month"
+    order: Literal["oldest", "newest"] = Field(
+        default="oldest", description="Which partition runs first."
+    )
+    parallel: int = Field(default=1, ge=1, le=32, description="Partitions that run at once.")
+    budget_usd: float | None = Field(
+        default=None, ge=0, description="Never spend more than this on the whole backfill."
+    )
+
+    @model_validator(mode="after")
+    def _the_span_is_not_empty(self) -> "Backfill":
+        if self.until <= self.since:
+            raise ValueError(f"`until` ({self.until}) must be after `since` ({self.since})")
+        return self
