@@ -1,0 +1,225 @@
+"""Which models are there, and what is known of each? The embedded table and its columns."""
+
+import csv
+import hashlib
+import io
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, fields
+from datetime import date
+from difflib import get_close_matches
+from functools import lru_cache
+from importlib import resources
+from typing import Self
+
+from llms.failures import CatalogError
+
+ATTRIBUTION = "Figures: Artificial Analysis (artificialanalysis.ai), as published on {as_of}."
+"""Its terms ask for this wherever the figures are shown."""
+
+
+class UnknownModelError(CatalogError):
+    """A model is named that the catalog, or the profile in use, does not have."""
+
+    @classmethod
+    def of(cls, name: str, *, where: str, known: Collection[str]) -> Self:
+        """Build the error; `where` says who names the model, `known` is what it may have meant."""
+        folded = {candidate.casefold(): candidate for candidate in sorted(known)}
+        guess = get_close_matches(name.casefold(), folded, n=1, cutoff=0.5)
+        hint = f"; did you mean {folded[guess[0]]!r}?" if guess else ""
+        return cls(f"{where} names model {name!r}, which is not to be had{hint}")
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogModel:
+    """One model at one reasoning effort; null is what nobody published, never zero.
+
+    The meaning and unit of each attribute stand in `COLUMNS`.
+    """
+
+    slug: str
+    name: str
+    creator: str
+    api_id: str
+    effort: str | None
+    release_date: date | None
+    intelligence: float | None
+    coding: float | None
+    input_price: float | None
+    output_price: float | None
+    tps: float | None
+    ttft: float | None
+    context_window: int | None
+    image_input: bool | None
+    open_weights: bool | None
+    index_output_mtok: float | None
+    index_version: str
+    as_of: date
+
+    @property
+    def price(self) -> float | None:
+        """Blended price at three input tokens to one output token; null unless both are known."""
+        if self.input_price is None or self.output_price is None:
+            return None
+        return round((3 * self.input_price + self.output_price) / 4, 6)
+
+    @property
+    def bare_name(self) -> str:
+        """The model's name without the provider before the slash."""
+        return self.api_id.rsplit("/", 1)[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the table `llms`: its name, DuckDB type, meaning and unit."""
+
+    name: str
+    type: str
+    meaning: str
+
+
+COLUMNS: tuple[Column, ...] = (
+    Column("slug", "VARCHAR", "Key of the row, unique per model and reasoning effort."),
+    Column("name", "VARCHAR", "Name that people read."),
+    Column("creator", "VARCHAR", "Who made the model."),
+    Column("intelligence", "DOUBLE", "Intelligence index, 0 to 100 points."),
+    Column("coding", "DOUBLE", "Coding index, 0 to 100 points."),
+    Column("price", "DOUBLE", "Blended price, (3 * input + output) / 4, US$ per million tokens."),
+    Column("input_price", "DOUBLE", "US$ per million input tokens."),
+    Column("output_price", "DOUBLE", "US$ per million output tokens, thinking included."),
+    Column("tps", "DOUBLE", "Median output tokens per second."),
+    Column("ttft", "DOUBLE", "Seconds to the first token."),
+    Column("context_window", "BIGINT", "Tokens that prompt and answer may have together."),
+    Column("effort", "VARCHAR", "Reasoning effort the row was measured at; none: no thinking."),
+    Column("api_id", "VARCHAR", "Usual provider/model name in requests."),
+    Column("image_input", "BOOLEAN", "Whether the model reads images."),
+    Column("open_weights", "BOOLEAN", "Whether the weights can be downloaded."),
+    Column("release_date", "DATE", "Day of release."),
+    Column(
+        "index_output_mtok",
+        "DOUBLE",
+        "Millions of output tokens, thinking included, that the intelligence index took.",
+    ),
+    Column("index_version", "VARCHAR", "Scale that the two indices stand on."),
+    Column("as_of", "DATE", "Day the figures were published."),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """A snapshot of the catalog.
+
+    Attributes:
+        models: The rows, in the order of the file.
+        version: The day of the snapshot, ISO 8601.
+        sha256: Digest of the bytes it was read from.
+    """
+
+    models: tuple[CatalogModel, ...]
+    version: str
+    sha256: str
+
+    @property
+    def attribution(self) -> str:
+        """The sentence that has to stand wherever the figures are shown."""
+        return ATTRIBUTION.format(as_of=self.version)
+
+    def find(self, name: str, *, where: str = "the command") -> tuple[CatalogModel, ...]:
+        """The models called `name`: by slug, else by name, else by API id with or without provider.
+
+        A slug or a name is one row, an API id all the efforts of the model. Case does not matter.
+
+        Raises:
+            UnknownModelError: Nothing is called so; the message guesses what was meant.
+        """
+        return find(self.models, name, where=where)
+
+
+def find(models: Sequence[CatalogModel], name: str, *, where: str) -> tuple[CatalogModel, ...]:
+    """As `Catalog.find`, among some of the models."""
+    wanted = name.strip().casefold()
+    # A slug may equal a bare name (gpt-5-5 is both a row and, nearly, a family): the row wins.
+    for keys in (("slug",), ("name",), ("api_id", "bare_name")):
+        found = tuple(m for m in models if wanted in {getattr(m, k).casefold() for k in keys})
+        if found:
+            return found
+    known = {getattr(m, k) for m in models for k in ("slug", "name", "api_id", "bare_name")}
+    raise UnknownModelError.of(name, where=where, known=known)
+
+
+@lru_cache(maxsize=1)
+def load_catalog() -> Catalog:
+    """The catalog that ships with docmill."""
+    data = resources.files("llms").joinpath("data", "catalog.csv").read_bytes()
+    return read_catalog(data)
+
+
+def read_catalog(data: bytes) -> Catalog:
+    """Read a catalog from the bytes of a CSV file with the columns of `CatalogModel`.
+
+    Raises:
+        CatalogError: A column is missing, a figure is no number, a slug stands twice, or there is
+            no row; the message names the line.
+    """
+    reader = csv.DictReader(io.StringIO(data.decode("utf-8")))
+    missing = sorted({f.name for f in fields(CatalogModel)} - set(reader.fieldnames or ()))
+    if missing:
+        raise CatalogError(f"the catalog lacks the column {missing[0]!r}")
+    models: list[CatalogModel] = []
+    slugs: set[str] = set()
+    for row in reader:
+        try:
+            model = _model(row)
+        except (ValueError, KeyError) as error:
+            raise CatalogError(f"line {reader.line_num} of the catalog: {error}") from None
+        if model.slug in slugs:
+            raise CatalogError(f"line {reader.line_num} of the catalog repeats {model.slug!r}")
+        slugs.add(model.slug)
+        models.append(model)
+    if not models:
+        raise CatalogError("the catalog holds no model")
+    version = max(model.as_of for model in models).isoformat()
+    return Catalog(tuple(models), version, hashlib.sha256(data).hexdigest())
+
+
+def _model(row: dict[str, str]) -> CatalogModel:
+    return CatalogModel(
+        slug=_required(row, "slug"),
+        name=_required(row, "name"),
+        creator=_required(row, "creator"),
+        api_id=_required(row, "api_id"),
+        effort=row["effort"] or None,
+        release_date=date.fromisoformat(row["release_date"]) if row["release_date"] else None,
+        intelligence=_number(row, "intelligence"),
+        coding=_number(row, "coding"),
+        input_price=_number(row, "input_price"),
+        output_price=_number(row, "output_price"),
+        tps=_number(row, "tps"),
+        ttft=_number(row, "ttft"),
+        context_window=int(row["context_window"]) if row["context_window"] else None,
+        image_input=_claim(row, "image_input"),
+        open_weights=_claim(row, "open_weights"),
+        index_output_mtok=_number(row, "index_output_mtok"),
+        index_version=_required(row, "index_version"),
+        as_of=date.fromisoformat(_required(row, "as_of")),
+    )
+
+
+def _required(row: dict[str, str], column: str) -> str:
+    if not row[column]:
+        raise ValueError(f"{column} is empty")
+    return row[column]
+
+
+def _number(row: dict[str, str], column: str) -> float | None:
+    if not row[column]:
+        return None
+    value = float(row[column])
+    if not 0 <= value < float("inf"):
+        raise ValueError(f"{column} is {row[column]}, but cannot be negative or without end")
+    return value
+
+
+def _claim(row: dict[str, str], column: str) -> bool | None:
+    if row[column] not in {"", "true", "false"}:
+        raise ValueError(f"{column} is {row[column]!r}, not true or false")
+    return row[column] == "true" if row[column] else None

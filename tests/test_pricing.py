@@ -1,0 +1,146 @@
+"""Costs: billed, at most, expected; and the talkativeness that expectations rest on."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llms.catalog import load_catalog
+from llms.failures import ProviderError
+from llms.pricing import (
+    Talkativeness,
+    baseline_document_usd,
+    cost_usd,
+    estimate_tokens,
+    expected_call_usd,
+    output_limit,
+    worst_case_usd,
+)
+from schemas.roles import Model
+
+TOKENS = st.integers(min_value=0, max_value=10**7)
+PRICE = st.floats(min_value=0, max_value=1000)
+MODELS = load_catalog().models
+
+
+def make_model(**values: object) -> Model:
+    """A model at $1 per million tokens in and $10 out, but for what its test is about."""
+    usual = {
+        "slug": "m",
+        "name": "M",
+        "creator": "C",
+        "provider": "p",
+        "api_id": "m",
+        "input_price": 1.0,
+        "output_price": 10.0,
+    }
+    return Model.model_validate({**usual, **values})
+
+
+def test_cached_tokens_are_booked_at_their_own_price() -> None:
+    model = make_model(cached_input_price=0.1)
+
+    assert cost_usd(model, 1_000_000, 400_000, 100_000) == pytest.approx(0.6 + 0.04 + 1.0)
+
+
+def test_cached_tokens_of_unknown_price_cost_what_others_do() -> None:
+    assert cost_usd(make_model(), 1_000_000, 400_000, 0) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("missing", ["input_price", "output_price"])
+def test_an_unknown_price_is_an_error_and_never_zero(missing: str) -> None:
+    model = make_model(**{missing: None})
+
+    for price in (
+        lambda: cost_usd(model, 1, 0, 1),
+        lambda: worst_case_usd(model, 1, 1),
+        lambda: expected_call_usd(model, 1, 1),
+        lambda: baseline_document_usd(model, 1, 1, 1),
+    ):
+        with pytest.raises(ProviderError, match="the price of model 'm' is not known"):
+            price()
+
+
+def test_a_free_model_costs_nothing() -> None:
+    free = make_model(input_price=0.0, output_price=0.0)
+
+    assert cost_usd(free, 10**6, 0, 10**6) == 0.0
+    assert worst_case_usd(free, 10**6, 10**6) == 0.0
+
+
+def test_thinking_is_expected_but_can_be_left_out() -> None:
+    model = make_model(thinking_factor=5.0)
+
+    assert expected_call_usd(model, 0, 1000) == pytest.approx(0.05)
+    assert expected_call_usd(model, 0, 1000, thinking=0) == pytest.approx(0.01)
+
+
+def test_the_output_limit_leaves_room_to_think() -> None:
+    assert output_limit(make_model(thinking_factor=2.5), 101) == 253
+
+
+def test_the_baseline_reads_the_document_and_the_instructions() -> None:
+    assert baseline_document_usd(make_model(), 2000, 300, 700) == pytest.approx(0.0057)
+
+
+@given(a=TOKENS, more=TOKENS, cached=TOKENS, out=TOKENS, price_in=PRICE, price_out=PRICE)
+def test_a_cost_never_falls_when_tokens_are_added(
+    a: int, more: int, cached: int, out: int, price_in: float, price_out: float
+) -> None:
+    model = make_model(input_price=price_in, output_price=price_out)
+
+    assert cost_usd(model, a, cached, out) <= cost_usd(model, a + more, cached, out) + 1e-9
+    assert cost_usd(model, a, cached, out) <= cost_usd(model, a, cached, out + more) + 1e-9
+    assert expected_call_usd(model, a, out) <= expected_call_usd(model, a + more, out) + 1e-9
+
+
+@given(
+    prompt=TOKENS,
+    cached=TOKENS,
+    out=TOKENS,
+    cached_price=st.none() | PRICE,
+    price_in=PRICE,
+    price_out=PRICE,
+)
+def test_no_call_within_its_limits_costs_more_than_its_worst_case(
+    prompt: int,
+    cached: int,
+    out: int,
+    cached_price: float | None,
+    price_in: float,
+    price_out: float,
+) -> None:
+    model = make_model(
+        input_price=price_in, output_price=price_out, cached_input_price=cached_price
+    )
+
+    assert cost_usd(model, prompt, cached, out) <= worst_case_usd(model, prompt, out) + 1e-9
+
+
+@pytest.mark.parametrize(("chars", "tokens"), [(0, 0), (1, 1), (4, 1), (5, 2), (8000, 2000)])
+def test_tokens_are_estimated_upwards(chars: int, tokens: int) -> None:
+    assert estimate_tokens(chars) == tokens
+
+
+def test_talkativeness_is_measured_against_models_that_do_not_think() -> None:
+    talk = Talkativeness.of(MODELS)
+    by_slug = {model.slug: talk.factor(model) for model in MODELS}
+
+    assert talk.plain_mtok == 5.3
+    assert by_slug["deepseek-v4-flash"] == pytest.approx(233.7 / 5.3, abs=0.01)
+    assert by_slug["gpt-5-6-luna-non-reasoning"] == 1.0
+
+
+def test_a_model_that_nobody_measured_is_taken_for_a_talkative_one() -> None:
+    talk = Talkativeness.of(MODELS)
+    factors = sorted(talk.factor(m) for m in MODELS if m.index_output_mtok and m.effort != "none")
+    unmeasured = next(m for m in MODELS if m.slug == "step-3-7-flash")
+
+    below = sum(factor <= talk.factor(unmeasured) for factor in factors)
+    assert below / len(factors) >= 0.9
+
+
+def test_a_catalog_without_plain_models_still_gives_factors() -> None:
+    thinking = [m for m in MODELS if m.effort != "none"]
+
+    assert Talkativeness.of(thinking).plain_mtok == 5.3
+    assert Talkativeness.of([]).unmeasured == 1.0
