@@ -1,0 +1,187 @@
+"""What went wrong with an attempt? From statuses, connections and answers to failure classes."""
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+
+from llms.completion import Answer, read_json
+from llms.failures import FailureClass
+
+_LONGEST_MESSAGE = 400
+
+_SECRETS = re.compile(
+    r"(?i)\b(?:sk|pk|rk|key|gsk|xai|ghp|AIza)[-_][\w*.-]{6,}"
+    r"|\bBearer\s+[^\s\"',;]+"
+    r"|(?<=api[-_ ]key[\"'=: ])[^\s\"',;]{6,}"
+)
+
+_QUOTA = re.compile(
+    r"insufficient_quota|insufficient[_ ]credits|insufficient[_ ]balance|billing_hard_limit"
+    r"|exceeded your current quota|billing_not_active|more credits",
+    re.IGNORECASE,
+)
+_TOO_LONG = re.compile(
+    r"context_length_exceeded|exceed_context_size|maximum context length|context (?:size|window)"
+    r"|string_above_max_length|prompt is too long|too many (?:input )?tokens|request_too_large",
+    re.IGNORECASE,
+)
+_FILTERED = re.compile(
+    r"content_filter|content_policy|content management policy|moderation|flagged|invalid_prompt",
+    re.IGNORECASE,
+)
+_NO_MODEL = re.compile(
+    r"model_not_found|model_not_available|no endpoints found|no such model|unknown model"
+    r"|model\b.{0,80}\b(?:does not exist|not found|not available|decommissioned|deprecated)",
+    re.IGNORECASE,
+)
+_REJECTS = re.compile(
+    r"unsupported|not support|unknown|unrecognized|unrecognised|unexpected|invalid|not allowed"
+    r"|not permitted|extra inputs|unavailable|not available|must be",
+    re.IGNORECASE,
+)
+
+PARAMETERS: dict[str, re.Pattern[str]] = {
+    "response_format": re.compile(r"response[_ ]format|json_schema|structured[_ ]output", re.I),
+    "temperature": re.compile(r"temperature", re.I),
+    "reasoning_effort": re.compile(r"reasoning[_. ]effort", re.I),
+    "max_completion_tokens": re.compile(r"max_completion_tokens", re.I),
+}
+"""Request parameters docmill can do without, and how errors speak of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One attempt that brought no usable answer.
+
+    Attributes:
+        failure_class: Its class, which decides what follows.
+        message: One sentence in the provider's words, without secrets.
+        status: HTTP status, None when there was no response.
+        retry_after_s: How long the provider asks to wait, in seconds.
+        may_have_cost: The request may have been worked on and billed, and nobody can tell.
+        rejected: A request parameter the model does not take; the request can go without it.
+        is_model_gone: The provider does not serve this model; another one may do.
+    """
+
+    failure_class: FailureClass
+    message: str
+    status: int | None = None
+    retry_after_s: float | None = None
+    may_have_cost: bool = False
+    rejected: str | None = None
+    is_model_gone: bool = False
+
+
+def classify_response(
+    status: int, headers: Mapping[str, str], content: bytes, *, secrets: Collection[str] = ()
+) -> Failure:
+    """The failure that an error response, or an error in the body of another one, stands for."""
+    body = read_json(content) or {}
+    error = body.get("error", body)
+    if isinstance(error, list) and error:
+        error = error[0]
+    details: dict[str, Any] = error if isinstance(error, dict) else {"message": error}
+    if 200 <= status < 300:
+        # Gateways that had begun to answer report the upstream's status inside the body.
+        status = details["code"] if isinstance(details.get("code"), int) else 502
+    words = details.get("message") or details.get("detail") or content.decode("utf-8", "replace")
+    signs = " ".join(str(details.get(name) or "") for name in ("code", "type", "param"))
+    text = f"{signs} {words}"
+    message = redact(str(words), secrets) or f"HTTP status {status}"
+
+    def failure(failure_class: FailureClass, **more: Any) -> Failure:
+        return Failure(failure_class, message, status, **more)
+
+    told_s = retry_after(headers)
+    # Some speak of a quota where they mean this minute's, and then say when to come back.
+    is_quota = bool(_QUOTA.search(signs) or (told_s is None and _QUOTA.search(text)))
+    if status == 402 or (status in (403, 429) and is_quota):
+        return failure(FailureClass.QUOTA_EXHAUSTED)
+    if status == 429:
+        return failure(FailureClass.RATE_LIMITED, retry_after_s=told_s)
+    if status in (408, 504):
+        return failure(FailureClass.TIMEOUT, may_have_cost=True)
+    if status >= 500 or status in (409, 425):
+        return failure(FailureClass.OVERLOADED, retry_after_s=told_s)
+    if status == 413 or (status in (400, 422) and _TOO_LONG.search(text)):
+        return failure(FailureClass.CONTEXT_TOO_LONG)
+    if status in (400, 403, 422) and _FILTERED.search(text):
+        return failure(FailureClass.CONTENT_FILTER)
+    if status in (401, 403, 407):
+        return failure(FailureClass.AUTH)
+    if status in (400, 404, 422):
+        rejected = _rejected_parameter(details.get("param"), text)
+        gone = rejected is None and bool(status in (400, 404) and _NO_MODEL.search(text))
+        return failure(FailureClass.BAD_REQUEST, rejected=rejected, is_model_gone=gone)
+    return failure(FailureClass.BAD_REQUEST)
+
+
+def classify_exception(error: BaseException, *, secrets: Collection[str] = ()) -> Failure:
+    """The failure behind an exception of the HTTP layer, or of the SDK around one."""
+    cause = error
+    while not isinstance(cause, httpx2.HTTPError | TimeoutError | OSError) and cause.__cause__:
+        cause = cause.__cause__
+    # Before a connection stands nothing has been sent, so nothing can be billed.
+    is_unsent = isinstance(
+        cause,
+        httpx2.ConnectError
+        | httpx2.ConnectTimeout
+        | httpx2.PoolTimeout
+        | httpx2.UnsupportedProtocol,
+    )
+    is_timeout = isinstance(cause, httpx2.TimeoutException | TimeoutError)
+    words = redact(str(cause), secrets)
+    kind = "no answer in time" if is_timeout else "the connection failed"
+    return Failure(
+        FailureClass.TIMEOUT if is_timeout else FailureClass.CONNECTION,
+        f"{kind} ({type(cause).__name__}{': ' + words if words else ''})",
+        may_have_cost=not is_unsent,
+    )
+
+
+def classify_answer(answer: Answer) -> Failure | None:
+    """Why an answer cannot be used whatever its text says; None when the text decides.
+
+    A truncated answer is only a failure if it does not hold, which the text decides first: some
+    models fill up with blanks after a complete answer.
+    """
+    if answer.refusal is not None:
+        return Failure(FailureClass.REFUSED, f"the model refused: {redact(answer.refusal)}")
+    if answer.finish_reason == "content_filter":
+        return Failure(FailureClass.CONTENT_FILTER, "the provider's content filter cut the answer")
+    return None
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds to wait, as `retry-after-ms` or `retry-after` ask for; None if they do not."""
+    for name, unit_s in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        try:
+            seconds = float(headers[name]) * unit_s
+        except (KeyError, ValueError):  # absent, or an HTTP date: the client's own pause will do
+            continue
+        if 0 <= seconds < float("inf"):
+            return seconds
+    return None
+
+
+def redact(text: str, secrets: Collection[str] = ()) -> str:
+    """`text` on one line, cut to a readable length, without anything that looks like a key."""
+    for secret in secrets:
+        if len(secret) >= 4:
+            text = text.replace(secret, "[key]")
+    text = " ".join(_SECRETS.sub("[key]", text).split())
+    return text if len(text) <= _LONGEST_MESSAGE else text[: _LONGEST_MESSAGE - 1] + "…"
+
+
+def _rejected_parameter(named: object, text: str) -> str | None:
+    """The parameter of `PARAMETERS` an error is about."""
+    if isinstance(named, str):
+        for parameter in PARAMETERS:
+            if named == parameter or named.startswith(f"{parameter}."):
+                return parameter
+    if not _REJECTS.search(text):
+        return None
+    return next((name for name, sign in PARAMETERS.items() if sign.search(text)), None)

@@ -1,0 +1,90 @@
+"""What did the provider answer? Reading the body of a chat completion."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic_core import from_json
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What docmill uses of a chat completion.
+
+    Token counts are those the provider billed: `input_tokens` includes `cached_tokens`, and
+    `output_tokens` includes `reasoning_tokens`. Without a usage block they are all 0 and
+    `has_usage` is false.
+    """
+
+    text: str
+    finish_reason: str
+    refusal: str | None = None
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+    has_usage: bool = True
+    logprobs: tuple[tuple[str, float], ...] | None = None
+
+
+class MalformedBodyError(ValueError):
+    """The body of a successful response is not a chat completion."""
+
+
+def read_json(content: bytes) -> dict[str, Any] | None:
+    """The JSON object in a response body, or None when there is none."""
+    try:
+        body = from_json(content)
+    except ValueError:
+        return None
+    return body if isinstance(body, dict) else None
+
+
+def read_completion(body: dict[str, Any] | None) -> Answer:
+    """Read the first choice and the usage of a chat completion; raises `MalformedBodyError`."""
+    choices = body.get("choices") if body else None
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    message = choice.get("message") if isinstance(choice, dict) else None
+    if body is None or choice is None or not isinstance(message, dict):
+        raise MalformedBodyError("the response is not a chat completion")
+    usage = body.get("usage")
+    usage = usage if isinstance(usage, dict) else {}
+    refusal = message.get("refusal")
+    return Answer(
+        text=_text(message.get("content")),
+        finish_reason=str(choice.get("finish_reason") or ""),
+        refusal=refusal if isinstance(refusal, str) and refusal else None,
+        input_tokens=_count(usage, "prompt_tokens"),
+        cached_tokens=_count(usage.get("prompt_tokens_details"), "cached_tokens"),
+        output_tokens=_count(usage, "completion_tokens"),
+        reasoning_tokens=_count(usage.get("completion_tokens_details"), "reasoning_tokens"),
+        has_usage="prompt_tokens" in usage and "completion_tokens" in usage,
+        logprobs=_logprobs(choice.get("logprobs")),
+    )
+
+
+def _text(content: object) -> str:
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list):
+        # Some providers answer in parts, as requests may.
+        parts = [part.get("text") for part in content if isinstance(part, dict)]
+        return "".join(part for part in parts if isinstance(part, str))
+    return ""
+
+
+def _count(usage: object, name: str) -> int:
+    value = usage.get(name) if isinstance(usage, dict) else None
+    return max(0, value) if isinstance(value, int) else 0
+
+
+def _logprobs(given: object) -> tuple[tuple[str, float], ...] | None:
+    content = given.get("content") if isinstance(given, dict) else None
+    if not isinstance(content, list):
+        return None
+    return tuple(
+        (entry["token"], float(entry["logprob"]))
+        for entry in content
+        if isinstance(entry, dict)
+        and isinstance(entry.get("token"), str)
+        and isinstance(entry.get("logprob"), int | float)
+    )

@@ -1,0 +1,246 @@
+"""How is a request put and sent? The body of a chat completion, and the openai SDK as transport."""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self
+
+import httpx2
+
+from llms.calls import Call
+from llms.classification import Failure, classify_exception, redact
+from llms.failures import FailureClass, ProviderError
+from llms.pricing import output_limit
+from llms.providers import Provider
+from schemas.roles import Model
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
+
+_EFFORTS = frozenset({"none", "minimal", "low", "medium", "high", "xhigh", "max"})
+"""Efforts that requests know; a catalog has others, for models that think as they please."""
+
+_CONNECT_S = 10.0
+_MOST_CONNECTIONS = 1000
+
+_KEY_VERSION = b"1"
+"""Part of every key; to be raised when requests change in a way their content does not show."""
+
+_PLAIN_JSON = """
+Answer with one JSON object and nothing else: no prose, no code fence. It must be valid under this \
+JSON schema:
+"""
+
+_AGAIN = """\
+Your answer could not be used: {problem}.
+Answer again with one JSON object that is valid under the schema, and nothing else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A call as it is asked, before it is known of which model.
+
+    Attributes:
+        messages: Pairs of role and content; what is stable between calls comes first.
+        schema_name: Name of the answer's schema.
+        schema_text: The schema, as JSON.
+        max_output_tokens: Limit of the answer in tokens, thinking not included.
+        digest: Hash of all of the above.
+        keys: The keys that have been asked for, by slug of the model.
+    """
+
+    messages: tuple[tuple[str, str], ...]
+    schema_name: str
+    schema_text: str
+    max_output_tokens: int
+    digest: bytes
+    keys: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
+
+    @classmethod
+    def of(cls, call: Call) -> Self:
+        """The request of a call."""
+        return cls._hashed(
+            (("system", call.system), ("user", call.user)),
+            call.schema_name,
+            json.dumps(call.schema, ensure_ascii=False, separators=(",", ":")),
+            call.max_output_tokens,
+        )
+
+    @classmethod
+    def _hashed(
+        cls, messages: tuple[tuple[str, str], ...], name: str, schema_text: str, most: int
+    ) -> Self:
+        parts = [_KEY_VERSION, name.encode(), _bytes(schema_text), str(most).encode()]
+        parts += [_bytes(part) for message in messages for part in message]
+        # Each with its length, so that no two lists of parts read the same.
+        measured = b"".join(b"%d:%b" % (len(part), part) for part in parts)
+        return cls(messages, name, schema_text, most, hashlib.sha256(measured).digest())
+
+    def again(self, answer: str, problem: str) -> Self:
+        """The request to correct an answer: the conversation so far and what was wrong."""
+        said = (("assistant", answer),) if answer.strip() else ()
+        messages = (*self.messages, *said, ("user", _AGAIN.format(problem=problem)))
+        return self._hashed(messages, self.schema_name, self.schema_text, self.max_output_tokens)
+
+    def key(self, model: Model) -> str:
+        """What identifies this request to this model, whoever serves it: 64 hexadecimal digits."""
+        if model.slug not in self.keys:
+            asked = f"{model.api_id}\n{model.effort}\n{_is_thinking(model)}\n{_version(model)}"
+            self.keys[model.slug] = hashlib.sha256(self.digest + asked.encode()).hexdigest()
+        return self.keys[model.slug]
+
+    def body(self, model: Model, rejected: frozenset[str] = frozenset()) -> bytes:
+        """The JSON body for a model, without the parameters it has rejected.
+
+        Without `response_format` the schema is written into the system message instead.
+        """
+        messages = self.messages
+        if "response_format" in rejected:
+            (role, system), *others = messages
+            messages = ((role, system + _PLAIN_JSON + self.schema_text), *others)
+        limit = "max_tokens" if "max_completion_tokens" in rejected else "max_completion_tokens"
+        fields: dict[str, Any] = {
+            "model": model.api_id,
+            "messages": [{"role": role, "content": content} for role, content in messages],
+            limit: output_limit(model, self.max_output_tokens),
+        }
+        if model.effort in _EFFORTS and "reasoning_effort" not in rejected:
+            fields["reasoning_effort"] = model.effort
+        if not _is_thinking(model) and "temperature" not in rejected:
+            fields["temperature"] = 0
+        text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+        if "response_format" not in rejected:
+            # The schema is JSON already: put in as it is rather than parsed to be written again.
+            name = json.dumps(self.schema_name)
+            text = (
+                f'{text[:-1]},"response_format":{{"type":"json_schema","json_schema":'
+                f'{{"name":{name},"strict":true,"schema":{self.schema_text}}}}}}}'
+            )
+        return _bytes(text)
+
+
+@dataclass(frozen=True, slots=True)
+class RawResponse:
+    """An HTTP response, whatever its status."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+
+class Endpoint:
+    """One provider, reached through the openai SDK with its own retries off.
+
+    Made on an event loop and used on that one only.
+
+    Args:
+        provider: Where requests go.
+        key: The provider's key.
+        timeout_s: Longest time from sending to the last byte of the answer, in seconds.
+        transport: Takes the place of the network: in-process applications, tests.
+
+    Raises:
+        ProviderError: The base URL is not one.
+    """
+
+    def __init__(
+        self,
+        provider: Provider,
+        key: str,
+        *,
+        timeout_s: float,
+        transport: httpx2.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.secrets = (key,)
+        self._timeout_s = timeout_s
+        self._is_in_process = provider.in_process
+        if transport is None and provider.in_process:
+            transport = _in_process_transport()
+        _check_url(provider)
+        self._http = httpx2.AsyncClient(
+            transport=transport,
+            timeout=httpx2.Timeout(timeout_s, connect=_CONNECT_S),
+            limits=httpx2.Limits(max_connections=_MOST_CONNECTIONS, keepalive_expiry=30),
+            follow_redirects=True,
+        )
+        self._sdk = _sdk(provider.base_url, key, self._http)
+
+    async def post(self, body: bytes) -> RawResponse | Failure:
+        """Send the body of a chat completion; a `Failure` when no response came back."""
+        from openai import APIConnectionError, APIStatusError
+
+        try:
+            # The SDK's generic `post` rather than `chat.completions.create`: that one walks the
+            # whole schema to transform it and builds models of the answer, at three times the cost.
+            async with asyncio.timeout(self._timeout_s):
+                response = await self._sdk.post(
+                    "/chat/completions",
+                    cast_to=httpx2.Response,
+                    content=body,
+                    options={"headers": {"Content-Type": "application/json"}},
+                )
+                return RawResponse(response.status_code, response.headers, response.content)
+        except APIStatusError as error:
+            response = error.response
+            return RawResponse(response.status_code, response.headers, response.content)
+        except (APIConnectionError, httpx2.HTTPError, TimeoutError, OSError) as error:
+            return classify_exception(error, secrets=self.secrets)
+        except Exception as error:
+            if not self._is_in_process:
+                raise
+            # Rules that fail on a document fail on it every time: its own dead letter, no retry.
+            words = redact(f"{type(error).__name__}: {error}")
+            return Failure(FailureClass.INVALID_ANSWER, f"the engine broke down ({words})")
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+
+def _check_url(provider: Provider) -> None:
+    problem = "it has no host" if "://" in provider.base_url else "it has no http:// or https://"
+    try:
+        url = httpx2.URL(provider.base_url)
+        if url.scheme in ("http", "https") and url.host:
+            return
+    except httpx2.InvalidURL as error:
+        problem = str(error)
+    raise ProviderError(
+        f"the base URL {provider.base_url!r} of provider {provider.name} is not one ({problem}); "
+        "write it like https://host/v1"
+    )
+
+
+def _is_thinking(model: Model) -> bool:
+    return model.thinking_factor > 1 or model.effort not in (None, "none", "default")
+
+
+def _version(model: Model) -> str:
+    """What an answer depends on beside the request: the rules, for the engines that have them."""
+    if model.kind != "rules":
+        return ""
+    from llms.offline.engine import RULES_VERSION
+
+    return RULES_VERSION
+
+
+def _bytes(text: str) -> bytes:
+    # Half a surrogate pair, as broken documents have them, is no text that could be sent.
+    return text.encode("utf-8", "replace")
+
+
+def _sdk(base_url: str, key: str, http: httpx2.AsyncClient) -> "AsyncOpenAI":
+    # Imported here: the SDK takes most of a second to import, and `docmill --help` needs none.
+    from openai import AsyncOpenAI
+
+    return AsyncOpenAI(
+        base_url=base_url, api_key=key, max_retries=0, timeout=http.timeout, http_client=http
+    )
+
+
+def _in_process_transport() -> httpx2.AsyncBaseTransport:
+    from llms.offline.app import create_app
+
+    return httpx2.ASGITransport(app=create_app())
