@@ -1,1 +1,1 @@
-"""How a model is chosen, called, judged and paid for. Knows nothing of Prefect, files or Parquet."""
+"""How a model is chosen, called, judged and paid for; no Prefect, no files, no Parquet here."""

@@ -1,1 +1,1 @@
-"""What the data is: jobs, fields, document types, tables and answers. Imports nothing else of docmill."""
+"""What the data is: jobs, fields, document types, tables, answers; imports nothing of docmill."""

@@ -57,7 +57,7 @@ class FieldSpec(BaseModel):
     multi: bool = Field(default=False, description="The field holds a list of values.")
     source: FieldSource = Field(
         default=FieldSource.TEXT,
-        description="`text`: the value must stand in the document; `inferred`: it may be concluded.",
+        description="`text`: the value stands in the document; `inferred`: it may be concluded.",
     )
     as_printed: bool = Field(
         default=False,

@@ -89,6 +89,12 @@ class Cascade(_Frozen):
     min_confidence: float = Field(
         default=0.75, ge=0, le=1, description="Accept a field only at this confidence or above."
     )
+    min_confidence_last: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="Confidence that is enough in the last tier, after which nobody is asked.",
+    )
     context_chars: int = Field(
         default=1200,
         ge=100,

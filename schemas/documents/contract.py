@@ -36,7 +36,6 @@ class Contract(DocumentSchema):
     )
     parties: list[str] | None = extracted(
         "Every party of the contract, by its name.",
-        required=True,
         labels=("Between", "Party", "Parties", "Zwischen", "Entre"),
         max_length=200,
     )

@@ -33,13 +33,11 @@ class Invoice(DocumentSchema):
 
     invoice_number: str | None = extracted(
         "The number the seller gave this invoice.",
-        required=True,
         labels=("Invoice No", "Invoice number", "Rechnungsnummer", "Rechnung Nr", "Facture n°"),
         max_length=60,
     )
     issue_date: date | None = extracted(
         "The day the invoice was issued.",
-        required=True,
         labels=("Invoice date", "Date of issue", "Rechnungsdatum", "Date de facture", "Date"),
     )
     due_date: date | None = extracted(
@@ -49,7 +47,6 @@ class Invoice(DocumentSchema):
     )
     seller_name: str | None = extracted(
         "The company that sells and sends the invoice.",
-        required=True,
         labels=("Seller", "From", "Supplier", "Verkäufer", "Lieferant", "Vendeur", "Fournisseur"),
         max_length=200,
     )

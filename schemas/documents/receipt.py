@@ -31,7 +31,6 @@ class Receipt(DocumentSchema):
 
     merchant: str | None = extracted(
         "The shop or company that issued the receipt, as printed.",
-        required=True,
         labels=("Merchant", "Store", "Shop", "Company"),
         max_length=200,
     )

@@ -29,7 +29,6 @@ class SupportTicket(DocumentSchema):
 
     ticket_id: str | None = extracted(
         "The identifier of the ticket.",
-        required=True,
         labels=("Ticket", "Ticket ID", "Case", "Ticketnummer", "Vorgang", "Numéro de ticket"),
         max_length=60,
     )

@@ -1,0 +1,213 @@
+"""Which tier answers which field? Cheap first; only the fields that fail go up, with their text."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from llms.calls import Ask, Reply
+from llms.excerpts import around
+from llms.extraction import TIERS, Document, Question, ask_fields
+from llms.failures import CallError, FailureClass
+from llms.judgement import Candidate, Evidence, Problem, combine, contradictions, weigh
+from schemas.fields import DocumentType
+from schemas.job import Cascade
+
+ESCALATING = frozenset(
+    {
+        FailureClass.INVALID_ANSWER,
+        FailureClass.REFUSED,
+        FailureClass.CONTENT_FILTER,
+        FailureClass.TRUNCATED,
+        FailureClass.CONTEXT_TOO_LONG,
+    }
+)
+"""Failures that are about this document and this model: the next tier may do better."""
+
+MISSING_REQUIRED = "missing_required"
+"""Failure class of a document without an acceptable value for a required field."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldResult:
+    """What the record will say about a field.
+
+    Attributes:
+        values: Canonical values; empty when there are none.
+        evidence: Where the values stand in the document.
+        confidence: As judged when it was accepted or given up.
+        tier: Tier that answered, 0 being the first; null when nobody did.
+        model: Slug of the model that answered.
+        status: accepted, verified, absent (accepted as having no value) or unresolved.
+        reason: Why it is unresolved, or what was doubtful about an accepted value.
+    """
+
+    values: tuple[str, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    confidence: float | None = None
+    tier: int | None = None
+    model: str | None = None
+    status: str = "unresolved"
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """What the cascade made of a document.
+
+    Attributes:
+        fields: Per field of the type, in its order.
+        failure: Why the document goes to the dead letters (class and sentence), or null.
+        raw_answer: The answer that was of no use, where there is one to show.
+        escalated: Number of fields that went to a later tier.
+        replies: Answers that were used, in order.
+    """
+
+    fields: dict[str, FieldResult]
+    failure: tuple[str, str] | None
+    raw_answer: str | None
+    escalated: int
+    replies: tuple[Reply, ...]
+
+
+@dataclass(slots=True)
+class _Climb:
+    """A document on its way through the tiers."""
+
+    document: Document
+    document_type: DocumentType
+    policy: Cascade
+    ask: Ask
+    candidates: dict[str, Candidate] = field(default_factory=dict)
+    replies: list[Reply] = field(default_factory=list)
+    error: CallError | None = None
+
+    async def ask_tier(self, pending: list[str], tier: int) -> None:
+        """Ask one tier for the pending fields and combine its answers with what is known."""
+        question = Question(
+            document_type=self.document_type.subset(set(pending)),
+            text=self._text_for(pending),
+            tier=tier,
+            stage="escalate" if self.replies or self.error else "extract",
+            longest=self.policy.max_input_chars,
+        )
+        try:
+            judged, replies = await ask_fields(self.document, question, self.ask)
+        except CallError as error:
+            if error.failure_class not in ESCALATING:
+                raise
+            self.error = error
+            return
+        self.replies += replies
+        for name, candidate in judged.items():
+            self.candidates[name] = combine(self.candidates.get(name), candidate)
+
+    def _text_for(self, pending: list[str]) -> str:
+        if any(name not in self.candidates for name in pending):
+            return self.document.text
+        specs = [self.document_type.field(name) for name in pending]
+        spans = [(e.start, e.end) for name in pending for e in self.candidates[name].evidence]
+        return around(self.document.text, specs, spans, self.policy.context_chars)
+
+    def still_open(self, threshold: float) -> list[str]:
+        """The fields that are not good enough at this threshold, in the type's order."""
+        for name, candidate in self.candidates.items():
+            self.candidates[name] = weigh(candidate, threshold)
+        accused = contradictions(self.document_type, self.candidates)
+        return [
+            spec.name
+            for spec in self.document_type.fields
+            if not self._is_settled(spec.name, accused)
+        ]
+
+    def _is_settled(self, name: str, accused: Mapping[str, str]) -> bool:
+        candidate = self.candidates.get(name)
+        if candidate is None:
+            return False
+        if name in accused and not candidate.agreed:
+            return False
+        return all(kind is Problem.CONFLICT and candidate.agreed for kind, _ in candidate.problems)
+
+
+async def extract(
+    document: Document, document_type: DocumentType, ask: Ask, policy: Cascade
+) -> Extraction:
+    """Ask for the fields of a document, tier by tier, until each is accepted or nobody is left.
+
+    A field is accepted when it is valid, grounded (unless it may be inferred), obeys its rules,
+    contradicts no other field and is confident enough. What two different models agree on is
+    settled even where it contradicts another field; the record then says so.
+
+    Raises:
+        CallError: A failure that is not about this document: budget, quota, a dead provider, a
+            wrong key. Nothing is decided about the document; it can be asked again.
+    """
+    climb = _Climb(document, document_type, policy, ask)
+    first = 1 if len(document.text) > policy.long_document_chars else 0
+    pending = [spec.name for spec in document_type.fields]
+    escalated: set[str] = set()
+    for tier in range(first, len(TIERS)):
+        if tier > first:
+            escalated.update(pending)
+        await climb.ask_tier(pending, tier)
+        last = tier == len(TIERS) - 1
+        pending = climb.still_open(policy.min_confidence_last if last else policy.min_confidence)
+        if not pending:
+            break
+    accused = contradictions(document_type, climb.candidates)
+    fields = {
+        spec.name: field_result(
+            climb.candidates.get(spec.name),
+            settled=spec.name not in pending,
+            contradiction=accused.get(spec.name),
+        )
+        for spec in document_type.fields
+    }
+    return Extraction(
+        fields=fields,
+        failure=_failure(climb, fields),
+        raw_answer=climb.error.raw_answer if climb.error else None,
+        escalated=len(escalated),
+        replies=tuple(climb.replies),
+    )
+
+
+def field_result(
+    candidate: Candidate | None, *, settled: bool, contradiction: str | None = None
+) -> FieldResult:
+    """What the record says about a field: its value when settled, else null with the reason."""
+    if candidate is None:
+        return FieldResult(reason="no tier gave a usable answer")
+    reason = "; ".join(filter(None, [candidate.reason, contradiction])) or None
+    if not settled:
+        return FieldResult(
+            confidence=candidate.confidence,
+            tier=candidate.tier,
+            model=candidate.model,
+            reason=f"{reason or 'not accepted'}{_given(candidate)}",
+        )
+    return FieldResult(
+        values=candidate.values,
+        evidence=candidate.evidence,
+        confidence=candidate.confidence,
+        tier=candidate.tier,
+        model=candidate.model,
+        status="accepted" if candidate.values else "absent",
+        reason=f"two models agree although: {reason}" if reason else None,
+    )
+
+
+def _given(candidate: Candidate) -> str:
+    if not candidate.values:
+        return ""
+    shown = ", ".join(candidate.values)
+    return f" (answer was {shown[:80]!r})"
+
+
+def _failure(climb: _Climb, fields: Mapping[str, FieldResult]) -> tuple[str, str] | None:
+    if not climb.candidates and climb.error is not None:
+        return climb.error.failure_class.value, str(climb.error)
+    for spec in climb.document_type.fields:
+        result = fields[spec.name]
+        if spec.required and not result.values:
+            reason = result.reason or "the document has none"
+            return MISSING_REQUIRED, f"required field {spec.name!r} has no value: {reason}"
+    return None
