@@ -1,0 +1,1 @@
+"""Templates of generated documents: one module per type, drawing on seeded random choices."""
