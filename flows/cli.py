@@ -1,0 +1,355 @@
+"""The `docmill` command. A command imports what it needs when it runs, so that help is instant."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flows.console import DONE, FAILED, PARKED, fail, print_json, watching
+from flows.models_cli import app as models_app
+
+if TYPE_CHECKING:
+    from flows.partition_runs import BackfillSummary
+    from schemas.job import Backfill, Job
+    from schemas.manifest import RunSummary
+
+app = typer.Typer(
+    name="docmill",
+    help="Turn archives of documents into reports you can check.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(models_app, name="models", help="Which models there are, and who plays which role.")
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+LakeOption = Annotated[
+    str, typer.Option("--lake", "--out", help="Folder or fsspec URL that holds every table.")
+]
+PathArgument = Annotated[
+    str,
+    typer.Argument(help="A folder, a file, an archive, a mailbox, or a docmill.yaml."),
+]
+
+
+@app.command()
+def run(
+    path: PathArgument = ".",
+    out: Annotated[
+        str | None,
+        typer.Option("--out", "--lake", help="The lake; overrides the job's own (default: lake)."),
+    ] = None,
+    profile: Annotated[
+        str | None,
+        typer.Option(help="Providers: offline, openai, openrouter or local."),
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only this many documents.")] = None,
+    budget: Annotated[
+        float | None, typer.Option(min=0, help="Never spend more than this, in US dollars.")
+    ] = None,
+    direct: Annotated[
+        bool, typer.Option("--direct", help="Run the same stages without Prefect.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Turn documents into records and a report."""
+    job = _job(path, out=out, profile=profile, limit=limit, budget=budget)
+    _finish(_run(job, direct=direct, quiet=as_json), as_json=as_json)
+
+
+@app.command()
+def resume(
+    run_id: Annotated[str, typer.Argument(help="A run that was interrupted, parked or failed.")],
+    lake: LakeOption = "lake",
+    budget: Annotated[
+        float | None, typer.Option(min=0, help="A new cap for the whole run, in US dollars.")
+    ] = None,
+    direct: Annotated[
+        bool, typer.Option("--direct", help="Run the same stages without Prefect.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Go on with a run; nothing that was answered is asked again."""
+    job = _manifest(lake, run_id).job
+    if budget is not None:
+        job = job.model_copy(update={"budget_usd": budget})
+    _finish(_run(job, direct=direct, quiet=as_json, run_id=run_id), as_json=as_json)
+
+
+def _job(
+    path: str, *, out: str | None, profile: str | None, limit: int | None, budget: float | None
+) -> "Job":
+    from tasks.jobs import JobError, load_job
+
+    overrides: dict[str, Any] = {}
+    if out is not None:
+        overrides["lake"] = out
+    if profile is not None:
+        overrides["profile"] = profile
+    if limit is not None:
+        overrides["source"] = {"limit": limit}
+    if budget is not None:
+        overrides["budget_usd"] = budget
+    try:
+        return load_job(path, overrides)
+    except JobError as error:
+        fail(error)
+
+
+def _run(job: "Job", *, direct: bool, quiet: bool, run_id: str | None = None) -> "RunSummary":
+    """Run a job here, as a Prefect flow unless `direct`."""
+    import os
+    from datetime import UTC, datetime
+
+    from flows.wiring import USER_ERRORS, Direct, new_run_id, run_pipeline, start_run
+
+    run_id = run_id or new_run_id(datetime.now(UTC))
+    try:
+        with watching(run_id, quiet=quiet):
+            if direct:
+                return run_pipeline(start_run(job, env=os.environ, run_id=run_id), Direct())
+            return _run_flow(job, run_id)
+    except USER_ERRORS as error:
+        fail(error)
+
+
+def _run_flow(job: "Job", run_id: str) -> "RunSummary":
+    from flows import prefect_settings
+
+    prefect_settings.apply_defaults(quiet=True)
+
+    from flows.pipeline import run_flow
+
+    return run_flow(job, None, run_id)
+
+
+def _finish(done: "RunSummary", *, as_json: bool) -> None:
+    """Print a run's summary and leave with the exit code of its status."""
+    if as_json:
+        print_json(done.model_dump(mode="json"))
+    else:
+        from flows.views import summary_lines
+
+        print("\n".join(summary_lines(done)))
+    raise typer.Exit(_exit_code(done))
+
+
+def _exit_code(done: "RunSummary | BackfillSummary") -> int:
+    return {"done": DONE, "parked": PARKED}.get(done.status.value, FAILED)
+
+
+def _manifest(lake: str, run_id: str) -> Any:
+    from lake.manifests import read_manifest
+    from lake.store import Lake, LakeError
+
+    try:
+        return read_manifest(Lake(lake), run_id)
+    except LakeError as error:
+        fail(error)
+
+
+@app.command()
+def runs(lake: LakeOption = "lake", as_json: JsonOption = False) -> None:
+    """List the runs of a lake, oldest first."""
+    from flows.views import runs_table
+    from lake.manifests import list_runs
+    from lake.store import Lake, LakeError
+
+    try:
+        manifests = list_runs(Lake(lake))
+    except LakeError as error:
+        fail(error)
+    runs_table(manifests, Lake(lake), as_json=as_json)
+
+
+@app.command()
+def show(
+    run_id: Annotated[str, typer.Argument(help="Id of a run, or `last`.")] = "last",
+    lake: LakeOption = "lake",
+    as_json: JsonOption = False,
+) -> None:
+    """Show one run: its books, its money, its models, its dead letters."""
+    from flows.views import show_run
+    from lake.store import Lake
+
+    run_id = _last(lake) if run_id == "last" else run_id
+    show_run(_manifest(lake, run_id), Lake(lake), as_json=as_json)
+
+
+def _last(lake: str) -> str:
+    from lake.manifests import list_runs
+    from lake.store import Lake, LakeError
+
+    try:
+        manifests = list_runs(Lake(lake))
+    except LakeError as error:
+        fail(error)
+    if not manifests:
+        fail(f"the lake {lake} has no runs yet; start one with `docmill run PATH --out {lake}`")
+    return manifests[-1].run_id
+
+
+@app.command()
+def verify(
+    run_id: Annotated[str, typer.Argument(help="Id of a run, or `last`.")] = "last",
+    lake: LakeOption = "lake",
+    as_json: JsonOption = False,
+) -> None:
+    """Recompute every figure of a report from the records; exit 1 on any difference."""
+    from flows.views import verification_lines
+    from lake.store import Lake, LakeError
+    from tasks.verification import verify_run
+
+    run_id = _last(lake) if run_id == "last" else run_id
+    _manifest(lake, run_id)
+    try:
+        result = verify_run(Lake(lake), run_id)
+    except LakeError as error:
+        fail(error, FAILED)
+    if as_json:
+        print_json({**result.model_dump(mode="json"), "ok": result.ok})
+    else:
+        print("\n".join(verification_lines(result)))
+    raise typer.Exit(DONE if result.ok else FAILED)
+
+
+@app.command("eval")
+def evaluate(
+    path: Annotated[
+        str, typer.Argument(help="A gold folder: documents/, labels.jsonl, fields.json.")
+    ],
+    out: Annotated[
+        str | None, typer.Option("--out", "--lake", help="Keep the run in this lake.")
+    ] = None,
+    profile: Annotated[
+        str | None, typer.Option(help="Providers: offline, openai, openrouter or local.")
+    ] = None,
+    mistakes: Annotated[bool, typer.Option("--mistakes", help="List every mistake.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Score the pipeline on labelled documents: precision, recall, F1 per field."""
+    from flows.evaluate import run_evaluation
+    from flows.wiring import USER_ERRORS
+    from tasks.gold import GoldError
+
+    try:
+        done = run_evaluation(path, out=out, profile=profile)
+    except (*USER_ERRORS, GoldError) as error:
+        fail(error)
+    if as_json:
+        print_json(done.as_json())
+    else:
+        print("\n".join(done.lines(all_mistakes=mistakes)))
+    raise typer.Exit(_exit_code(done.run))
+
+
+@app.command()
+def forecast(
+    path: PathArgument,
+    profile: Annotated[
+        str | None, typer.Option(help="Providers: offline, openai, openrouter or local.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what a run would cost, as a range, against one strong model; sends nothing."""
+    import os
+
+    from flows.wiring import USER_ERRORS
+    from llms.providers import resolve
+    from tasks.discovery import discover
+    from tasks.forecast import forecast as forecast_job
+    from tasks.forecast import forecast_text
+    from tasks.text_size import DocumentSize
+
+    job = _job(path, out=None, profile=profile, limit=None, budget=None)
+    try:
+        sizes = (DocumentSize(found.size or 0, found.name) for found in discover(job.source))
+        expected = forecast_job(job, sizes, resolve(job, os.environ))
+    except USER_ERRORS as error:
+        fail(error)
+    if as_json:
+        print_json(expected.model_dump(mode="json"))
+    else:
+        print(forecast_text(expected))
+
+
+@app.command()
+def backfill(
+    path: PathArgument,
+    since: Annotated[str, typer.Option(help="First day, YYYY-MM-DD.")],
+    until: Annotated[str, typer.Option(help="Day after the last one, YYYY-MM-DD.")],
+    by: Annotated[
+        str, typer.Option(help="What dates a document: path, name, header or mtime.")
+    ] = "path",
+    partition: Annotated[str, typer.Option(help="day, week, month or year.")] = "month",
+    order: Annotated[str, typer.Option(help="oldest or newest first.")] = "oldest",
+    parallel: Annotated[int, typer.Option(min=1, help="Partitions that run at once.")] = 1,
+    budget: Annotated[
+        float | None, typer.Option(min=0, help="Cap for the whole backfill, in US dollars.")
+    ] = None,
+    out: Annotated[str | None, typer.Option("--out", "--lake", help="The lake.")] = None,
+    profile: Annotated[str | None, typer.Option(help="Providers.")] = None,
+    backfill_id: Annotated[
+        str | None, typer.Option("--id", help="Go on with this backfill.")
+    ] = None,
+    direct: Annotated[
+        bool, typer.Option("--direct", help="Run the same stages without Prefect.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Run a job over an archive by date, one run per partition."""
+    from pydantic import ValidationError
+
+    from schemas.job import Backfill
+
+    job = _job(path, out=out, profile=profile, limit=None, budget=None)
+    try:
+        plan = Backfill.model_validate(
+            {
+                "job": job,
+                "since": since,
+                "until": until,
+                "by": by,
+                "partition": partition,
+                "order": order,
+                "parallel": parallel,
+                "budget_usd": budget,
+            }
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        fail(f"--{'.'.join(map(str, first['loc'])) or 'until'}: {first['msg']}")
+    done = _backfill(plan, backfill_id, direct=direct)
+    if as_json:
+        print_json(done.model_dump(mode="json"))
+    else:
+        from flows.views import backfill_lines
+
+        print("\n".join(backfill_lines(done)))
+    raise typer.Exit(_exit_code(done))
+
+
+def _backfill(plan: "Backfill", backfill_id: str | None, *, direct: bool) -> "BackfillSummary":
+    from flows import prefect_settings
+    from flows.partition_runs import new_backfill_id, run_backfill, run_directly
+    from flows.wiring import USER_ERRORS
+
+    backfill_id = backfill_id or new_backfill_id()
+    try:
+        if direct:
+            return run_backfill(plan, run_directly, backfill_id)
+        prefect_settings.apply_defaults(quiet=True)
+
+        from flows.backfill import run_backfill_flow
+
+        return run_backfill_flow(plan, backfill_id)
+    except USER_ERRORS as error:
+        fail(error)
+
+
+def main() -> None:
+    """Run the `docmill` command."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

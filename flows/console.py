@@ -1,0 +1,110 @@
+"""How do commands speak? Exit codes, one-sentence errors, JSON, progress as a bar or in lines."""
+
+import json
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from tasks.progress import Progress
+
+DONE, FAILED, USAGE, PARKED = 0, 1, 2, 3
+"""Exit codes of every command."""
+
+_REFRESH_S = 0.2
+_LINE_EVERY_S = 10.0
+
+
+def fail(message: object, code: int = USAGE) -> NoReturn:
+    """Say in one sentence what is wrong and leave with an exit code."""
+    print(f"docmill: {message}", file=sys.stderr)
+    raise typer.Exit(code)
+
+
+def print_json(value: Any) -> None:
+    """Print one object on one line, the last line of stdout."""
+    print(json.dumps(value, ensure_ascii=False, default=str))
+
+
+def money(usd: float | None) -> str:
+    """An amount of US dollars for people: small ones keep the digits that matter."""
+    if usd is None:
+        return "unknown"
+    if usd == 0:
+        return "$0"
+    return f"${usd:,.2f}" if usd >= 1 else f"${usd:.4f}"
+
+
+@contextmanager
+def watching(run_id: str, *, quiet: bool) -> Iterator[None]:
+    """Show the progress of a run on stderr while the body runs.
+
+    A bar on a terminal; elsewhere a line when a stage begins and every ten seconds.
+    """
+    if quiet:
+        yield
+        return
+    from tasks.progress import progress_of
+
+    over = threading.Event()
+    show = _show_bar if sys.stderr.isatty() else _show_lines
+    watcher = threading.Thread(target=show, args=(progress_of(run_id), over), daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
+
+
+def _show_lines(progress: "Progress", over: threading.Event) -> None:
+    stage, last = "", 0.0
+    while not over.wait(_REFRESH_S):
+        now = time.monotonic()
+        if progress.stage != stage or now - last >= _LINE_EVERY_S:
+            stage, last = progress.stage, now
+            print(f"{stage}: {_counts(progress)}", file=sys.stderr)
+
+
+def _show_bar(progress: "Progress", over: threading.Event) -> None:
+    from rich.console import Console
+    from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description:<8}"),
+        BarColumn(bar_width=30),
+        TextColumn("{task.fields[counts]}"),
+        TimeElapsedColumn(),
+    )
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("start", total=None, counts="")
+        stage, began = "", time.monotonic()
+        while not over.wait(_REFRESH_S):
+            if progress.stage != stage:
+                stage, began = progress.stage, time.monotonic()
+                bar.reset(task, total=progress.total)
+            rate = progress.done / max(time.monotonic() - began, 0.001)
+            counts = f"{_counts(progress)}, {rate:,.0f}/s" if progress.done else _counts(progress)
+            bar.update(
+                task,
+                description=stage,
+                total=progress.total,
+                completed=progress.done,
+                counts=counts,
+            )
+
+
+def _counts(progress: "Progress") -> str:
+    of = f" of {progress.total:,}" if progress.total is not None else ""
+    failed = f", {progress.failed:,} failed" if progress.failed else ""
+    left = ""
+    if progress.budget_usd is not None:
+        left = f", {money(max(0.0, progress.budget_usd - progress.usd))} left"
+    return f"{progress.done:,}{of} documents{failed}, spent {money(progress.usd)}{left}"

@@ -1,0 +1,131 @@
+"""The Prefect flow of the pipeline: ingest, extract_shard mapped over shards, analyze, report."""
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any, cast
+from uuid import UUID
+
+from prefect import flow, unmapped
+from prefect.artifacts import (
+    create_markdown_artifact,
+    create_progress_artifact,
+    create_table_artifact,
+    update_progress_artifact,
+)
+from prefect.client.schemas.objects import State
+from prefect.logging import get_run_logger
+from prefect.states import Completed, Failed
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
+
+from flows.wiring import WINDOW, run_pipeline, start_run
+from lake.manifests import read_manifest
+from lake.store import Lake
+from schemas.job import Job
+from schemas.manifest import RunStatus, RunSummary, ShardResult
+from tasks import orchestrated
+from tasks.analysis import AnalysisResult
+from tasks.ingest import IngestResult, ShardRef
+
+SHARDS_AT_ONCE = 4
+"""Shards in work at once; the documents in flight are bounded by the job, not by this."""
+
+
+class Orchestrated:
+    """Runs the stages as Prefect tasks of the flow run it is made in."""
+
+    def ingest(self, lake_url: str, run_id: str) -> IngestResult:
+        """Run the ingest task."""
+        return orchestrated.ingest(lake_url, run_id)
+
+    def extract(
+        self, refs: Sequence[ShardRef], lake_url: str, run_id: str
+    ) -> Iterator[ShardResult]:
+        """Map the extract_shard task over the shards, window by window, in order."""
+        progress = create_progress_artifact(progress=0.0, description=f"extract {run_id}")
+        for start in range(0, len(refs), WINDOW):
+            window = refs[start : start + WINDOW]
+            futures = orchestrated.extract_shard.map(
+                list(window), unmapped(lake_url), unmapped(run_id)
+            )
+            for done, future in enumerate(futures, start + 1):
+                yield future.result()
+                if done % 8 == 0 or done == len(refs):
+                    _show_progress(progress, done / len(refs))
+
+    def analyze(self, lake_url: str, run_id: str) -> AnalysisResult:
+        """Run the analyze task."""
+        return orchestrated.analyze(lake_url, run_id)
+
+    def report(self, lake_url: str, run_id: str) -> dict[str, str]:
+        """Run the report task."""
+        return orchestrated.report(lake_url, run_id)
+
+
+def _show_progress(artifact: Any, share: float) -> None:
+    if isinstance(artifact, UUID):
+        update_progress_artifact(artifact_id=artifact, progress=round(100 * share, 1))
+
+
+@flow(
+    name="document-pipeline",
+    task_runner=cast("TaskRunner[Any]", ThreadPoolTaskRunner(max_workers=SHARDS_AT_ONCE)),
+    persist_result=False,
+)
+def document_pipeline(job: Job, parent: str | None = None, run_id: str | None = None) -> Any:
+    """Turn the documents of a job into records and one report.
+
+    Args:
+        job: What to run: source, document types, analysis, report and budget.
+        parent: The backfill this run is a part of; leave it empty.
+        run_id: Go on with this run instead of starting a new one; leave it empty.
+    """
+    logger = get_run_logger()
+    manifest = start_run(job, env=os.environ, parent=parent, run_id=run_id)
+    logger.info("run %s into %s", manifest.run_id, manifest.job.lake)
+    done = run_pipeline(manifest, Orchestrated())
+    logger.info(
+        "%s: %d documents = %d extracted + %d failed + %d skipped, $%.4f, %d calls, report %s",
+        done.status,
+        done.documents,
+        done.extracted,
+        done.failed,
+        done.skipped,
+        done.usd,
+        done.calls,
+        done.report or "none",
+    )
+    _publish(done)
+    return final_state(done)
+
+
+def run_flow(job: Job, parent: str | None, run_id: str | None) -> RunSummary:
+    """Run the flow here and return its summary, whichever state it ends in."""
+    state = cast("State[Any]", document_pipeline(job, parent, run_id, return_state=True))
+    return RunSummary.model_validate(state.result(raise_on_failure=False))
+
+
+def final_state(done: RunSummary) -> State[Any]:
+    """The Prefect state that says how a run ended; parked is a failure that can be resumed."""
+    data = done.model_dump(mode="json")
+    if done.status is RunStatus.DONE:
+        letters = f"{done.failed} dead letters, " if done.failed else ""
+        return Completed(message=f"{letters}{done.extracted} documents extracted", data=data)
+    name = "Parked" if done.status is RunStatus.PARKED else "Failed"
+    return Failed(name=name, message=done.message or name, data=data)
+
+
+def _publish(done: RunSummary) -> None:
+    """Show the money and the report as artifacts of the flow run."""
+    rows: list[dict[str, Any]] = [
+        {"figure": "spent by this run", "usd": done.usd},
+        {"figure": "cost of these records", "usd": done.records_usd},
+        {"figure": "the same on one strong model", "usd": done.baseline_usd},
+        {"figure": "the same calls at catalog prices (offline)", "usd": done.projected_usd},
+        {"figure": "saving (times)", "usd": done.saving},
+    ]
+    create_table_artifact(table=rows, key="cost", description=f"Cost of run {done.run_id}")
+    if done.report:
+        lake = Lake(done.lake)
+        manifest = read_manifest(lake, done.run_id)
+        report = lake.read_bytes(lake.run(manifest.run_id, "report.md")).decode()
+        create_markdown_artifact(markdown=report, key="report", description=done.report)

@@ -1,0 +1,172 @@
+"""What do runs look like on a terminal? Plain text that a mail or a cron log shows as well."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from flows.console import money, print_json
+from flows.partition_runs import BackfillSummary
+from lake.manifests import shown_status
+from lake.store import Lake
+from schemas.manifest import Books, Manifest, RunStatus, RunSummary
+from schemas.roles import Role
+from tasks.verification import Verification
+
+_MOST_LETTERS = 20
+_MOST_DIFFERENCES = 50
+
+
+def summary_lines(done: RunSummary) -> Iterator[str]:
+    """A run's summary; what went wrong comes first."""
+    if done.status is not RunStatus.DONE:
+        yield f"{done.status.value}: {done.message}"
+    if done.failed:
+        yield f"{done.failed} dead letters: `docmill show {done.run_id} --lake {done.lake}`"
+    reused = f" ({done.reused} were in the lake already)" if done.reused else ""
+    yield (
+        f"{done.documents} documents = {done.extracted} extracted{reused} + {done.failed} failed "
+        f"+ {done.skipped} skipped, in {done.seconds:.1f} s"
+    )
+    yield f"spent {money(done.usd)} on {done.calls} calls; {_compared(done)}"
+    if done.report:
+        yield f"report    {done.report}"
+    yield f"manifest  {done.manifest}"
+    if done.status is RunStatus.PARKED:
+        yield f"resume    docmill resume {done.run_id} --lake {done.lake}"
+    elif done.status is RunStatus.DONE:
+        yield f"verify    docmill verify {done.run_id} --lake {done.lake}"
+
+
+def _compared(done: RunSummary) -> str:
+    if done.baseline_usd is None:
+        return "the price of one strong model for all of it is unknown"
+    strong = f"one strong model for all of it: {money(done.baseline_usd)}"
+    if done.projected_usd is not None:
+        times = f", {done.saving:.1f} times cheaper" if done.saving else ""
+        return (
+            f"{strong}; these calls on the catalog's models for the roles: "
+            f"{money(done.projected_usd)}{times} (computed, not measured: the offline engines "
+            "are rules, not models)"
+        )
+    times = f" ({done.saving:.1f} times)" if done.saving else ""
+    return f"{strong}{times}"
+
+
+def runs_table(manifests: Sequence[Manifest], lake: Lake, *, as_json: bool) -> None:
+    """Print the runs of a lake, one a line."""
+    rows = [
+        {
+            "run_id": m.run_id,
+            "job": m.job.name,
+            "status": shown_status(m),
+            "documents": m.ingest.inputs,
+            "extracted": m.extract.done,
+            "failed": sum(m.ingest.failed.values()) + sum(m.extract.failed.values()),
+            "skipped": sum(m.ingest.skipped.values()) + sum(m.extract.skipped.values()),
+            "usd": m.cost.usd,
+            "seconds": m.seconds,
+            "parent": m.parent,
+        }
+        for m in manifests
+    ]
+    if as_json:
+        print_json({"lake": lake.url, "runs": rows})
+        return
+    if not rows:
+        print(f"no runs in {lake.url}")
+        return
+    print(_aligned([list(rows[0]), *([_cell(v) for v in row.values()] for row in rows)]))
+
+
+def show_run(manifest: Manifest, lake: Lake, *, as_json: bool) -> None:
+    """Print one run: status, books, money, models and the first dead letters."""
+    letters = list(_dead_letters(manifest, lake))
+    status = shown_status(manifest)
+    if as_json:
+        body = manifest.model_dump(mode="json", exclude={"job"})
+        print_json({**body, "status": status, "job": manifest.job.name, "failures": letters})
+        return
+    print(f"run {manifest.run_id} of job {manifest.job.name}: {status}")
+    if manifest.error:
+        print(f"  {manifest.error}")
+    print(f"  ingest   {_books(manifest.ingest)}")
+    print(f"  extract  {_books(manifest.extract)}")
+    cost = manifest.cost
+    print(
+        f"  spent {money(cost.usd)} on {cost.calls} calls; these records cost "
+        f"{money(cost.records_usd)}; one strong model: {money(cost.baseline_usd)}"
+    )
+    for role in Role:
+        model = manifest.resolution.model(role)
+        print(f"  {role.value:<18} {model.name} ({model.provider}, {model.kind})")
+    if letters:
+        print(f"dead letters ({len(letters)}):")
+        for letter in letters[:_MOST_LETTERS]:
+            print(f"  {letter['uri']}: {letter['stage']}/{letter['class']}: {letter['message']}")
+        if len(letters) > _MOST_LETTERS:
+            print(f"  ... {len(letters) - _MOST_LETTERS} more; --json lists them all")
+
+
+def backfill_lines(done: BackfillSummary) -> Iterator[str]:
+    """A backfill's partitions, one a line, and their sum."""
+    if done.message:
+        yield f"{done.status.value}: {done.message}"
+    head = ["run", "status", "documents", "extracted", "failed", "skipped", "usd"]
+    rows = [
+        [
+            one.run_id,
+            one.status.value,
+            str(one.documents),
+            str(one.extracted),
+            str(one.failed),
+            str(one.skipped),
+            money(one.usd),
+        ]
+        for one in done.runs
+    ]
+    yield _aligned([head, *rows])
+    yield (
+        f"{done.documents} documents in {len(done.runs)} runs = {done.extracted} extracted "
+        f"({done.reused} were in the lake already) + {done.failed} failed + {done.skipped} "
+        f"skipped; spent {money(done.usd)} on {done.calls} calls"
+    )
+    yield f"resume    --id {done.backfill_id}"
+
+
+def verification_lines(result: Verification) -> Iterator[str]:
+    """What a verification checked and every difference it found."""
+    for difference in result.differences[:_MOST_DIFFERENCES]:
+        yield f"DIFFERS  {difference}"
+    if len(result.differences) > _MOST_DIFFERENCES:
+        yield f"... {len(result.differences) - _MOST_DIFFERENCES} more differences"
+    verdict = "every figure holds" if result.ok else f"{len(result.differences)} differences"
+    yield (
+        f"run {result.run_id}: {verdict}; checked {result.figures} figures, "
+        f"{result.spans} evidence spans, {result.records} records"
+    )
+
+
+def _dead_letters(manifest: Manifest, lake: Lake) -> Iterator[dict[str, Any]]:
+    for path in lake.find(f"failures/{manifest.run_id}", ".parquet"):
+        table = lake.read_table(path, ["uri", "stage", "class", "message", "attempts", "usd"])
+        yield from table.to_pylist()
+
+
+def _books(books: Books) -> str:
+    parts = [f"{books.inputs} documents = {books.done} done"]
+    for word, counts in (("failed", books.failed), ("skipped", books.skipped)):
+        why = ", ".join(f"{count} {reason}" for reason, count in counts.items())
+        parts.append(f"{sum(counts.values())} {word}" + (f" ({why})" if why else ""))
+    return " + ".join(parts)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _aligned(rows: Iterable[Sequence[str]]) -> str:
+    listed = [list(row) for row in rows]
+    widths = [max(len(row[i]) for row in listed) for i in range(len(listed[0]))]
+    lines = ("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in listed)
+    return "\n".join(line.rstrip() for line in lines)

@@ -1,0 +1,238 @@
+"""What runs after what: the one wiring of the pipeline, with Prefect or without."""
+
+import os
+import platform
+import secrets
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Protocol
+
+from lake.manifests import MANIFEST, read_manifest, write_manifest
+from lake.store import Lake, LakeError
+from llms.failures import LlmError
+from llms.providers import resolve
+from schemas.job import Job
+from schemas.manifest import Books, Manifest, RunStatus, RunSummary, ShardResult
+from schemas.tables import ATTEMPTS
+from tasks.books import BooksError, check_books
+from tasks.costs import run_cost
+from tasks.discovery import SourceError
+from tasks.jobs import JobError, expand
+from tasks.progress import progress_of
+from tasks.record_rows import extraction_key
+from tasks.runtime import close_runtime
+from tasks.stages import (
+    AnalysisResult,
+    IngestResult,
+    ShardRef,
+    analyze_run,
+    extract_shard,
+    ingest_run,
+    report_run,
+)
+
+USER_ERRORS = (JobError, SourceError, LakeError, LlmError, BooksError)
+"""What a user can cause or mend: told in one sentence, never as a traceback."""
+
+WINDOW = 32
+"""Shards whose futures are open at once; finished ones are drained before more are submitted."""
+
+_SHARD_THREADS = 4
+"""Shards in work at once in a direct run; the documents in flight are bounded by the job."""
+
+_PACKAGES = ("docmill", "prefect", "openai", "polars", "pyarrow", "duckdb", "pydantic")
+
+
+class Backend(Protocol):
+    """Who runs a stage: this thread, or Prefect."""
+
+    def ingest(self, lake_url: str, run_id: str) -> IngestResult:
+        """Run the ingest stage."""
+        ...
+
+    def extract(
+        self, refs: Sequence[ShardRef], lake_url: str, run_id: str
+    ) -> Iterator[ShardResult]:
+        """Map `extract_shard` over the shards, draining results in windows, in order."""
+        ...
+
+    def analyze(self, lake_url: str, run_id: str) -> AnalysisResult:
+        """Run the analysis stage."""
+        ...
+
+    def report(self, lake_url: str, run_id: str) -> dict[str, str]:
+        """Run the report stage."""
+        ...
+
+
+class Direct:
+    """Runs the stages in this process, without Prefect."""
+
+    def ingest(self, lake_url: str, run_id: str) -> IngestResult:
+        """Run the ingest stage here."""
+        return ingest_run(lake_url, run_id)
+
+    def extract(
+        self, refs: Sequence[ShardRef], lake_url: str, run_id: str
+    ) -> Iterator[ShardResult]:
+        """Map `extract_shard` over the shards in a few threads."""
+        with ThreadPoolExecutor(_SHARD_THREADS, thread_name_prefix="shard") as threads:
+            for start in range(0, len(refs), WINDOW):
+                window = refs[start : start + WINDOW]
+                futures = [threads.submit(extract_shard, r, lake_url, run_id) for r in window]
+                try:
+                    for future in futures:
+                        yield future.result()
+                except BaseException:
+                    for future in futures:
+                        future.cancel()
+                    raise
+
+    def analyze(self, lake_url: str, run_id: str) -> AnalysisResult:
+        """Run the analysis stage here."""
+        return analyze_run(lake_url, run_id)
+
+    def report(self, lake_url: str, run_id: str) -> dict[str, str]:
+        """Run the report stage here."""
+        return report_run(lake_url, run_id)
+
+
+def new_run_id(now: datetime) -> str:
+    """A run id that sorts by time and does not repeat: 20260314T021500-9f3a1c."""
+    return f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+
+
+def start_run(
+    job: Job, *, env: Mapping[str, str], parent: str | None = None, run_id: str | None = None
+) -> Manifest:
+    """Fix everything a run depends on and write its first manifest.
+
+    A run id that the lake knows means going on with that run: its job, models and prices stay as
+    they were pinned, but for the budget, which may be raised.
+
+    Raises:
+        JobError, ProviderError, CatalogError: The job, a key or a model is at fault; no document
+            was read and nothing was spent.
+    """
+    job = expand(job)
+    lake = Lake(job.lake)
+    if lake.is_local:
+        # Absolute, because a worker or a later command may stand in another folder.
+        job = job.model_copy(update={"lake": os.path.abspath(lake.root)})
+    now = datetime.now(UTC)
+    if run_id is not None and lake.exists(lake.run(run_id, MANIFEST)):
+        pinned = read_manifest(lake, run_id)
+        kept = pinned.job.model_copy(update={"budget_usd": job.budget_usd})
+        manifest = pinned.model_copy(update={"job": kept, "status": RunStatus.RUNNING})
+    else:
+        resolution = resolve(job, env)
+        manifest = Manifest(
+            run_id=run_id or new_run_id(now),
+            job=job,
+            parent=parent,
+            version=version("docmill"),
+            versions={n: version(n) for n in _PACKAGES} | {"python": platform.python_version()},
+            started_at=now,
+            resolution=resolution,
+            extraction_key=extraction_key(job, resolution),
+        )
+    manifest = manifest.model_copy(update={"pid": os.getpid(), "host": socket.gethostname()})
+    write_manifest(lake, manifest)
+    progress_of(manifest.run_id).budget_usd = job.budget_usd
+    return manifest
+
+
+def run_pipeline(manifest: Manifest, backend: Backend) -> RunSummary:
+    """Run the stages of a started run and close its books.
+
+    Returns:
+        The summary: `done`; `parked` when documents were left for later (budget, quota, a dead
+        provider); `failed`, with the reason in `message`, when something a user can mend stopped
+        it or the books do not balance. A run that is not done publishes no report.
+    """
+    lake = Lake(manifest.job.lake)
+    try:
+        manifest = _stages(manifest, lake, backend)
+    except USER_ERRORS as error:
+        manifest = _ended(lake, manifest, RunStatus.FAILED, str(error))
+    except BaseException as error:
+        _ended(lake, manifest, RunStatus.FAILED, f"{type(error).__name__}: {error}")
+        raise
+    finally:
+        left = close_runtime(manifest.job.lake, manifest.run_id)
+        if left:
+            path = lake.attempts(manifest.run_id, "unclaimed")
+            lake.write_rows(path, [asdict(attempt) for attempt in left], ATTEMPTS)
+    return summary(manifest, lake)
+
+
+def _stages(manifest: Manifest, lake: Lake, backend: Backend) -> Manifest:
+    url, run_id = manifest.job.lake, manifest.run_id
+    progress = progress_of(run_id)
+    ingested = backend.ingest(url, run_id)
+    progress.enter("extract", ingested.books.done)
+    shards: list[ShardResult] = []
+    extracted = Books()
+    for result in backend.extract(ingested.shards, url, run_id):
+        shards.append(result)
+        extracted += result.books
+    manifest = manifest.model_copy(
+        update={
+            "ingest": ingested.books,
+            "extract": extracted,
+            "shards": tuple(shards),
+            "cost": run_cost(lake, manifest, shards),
+        }
+    )
+    write_manifest(lake, manifest)
+    check_books(ingested.books, extracted)
+    parked = next((shard.parked for shard in shards if shard.parked), None)
+    if parked:
+        return _ended(lake, manifest, RunStatus.PARKED, parked)
+    backend.analyze(url, run_id)
+    manifest = manifest.model_copy(update={"cost": run_cost(lake, manifest, shards)})
+    manifest = _ended(lake, manifest, RunStatus.DONE, None)
+    backend.report(url, run_id)
+    return read_manifest(lake, run_id)
+
+
+def _ended(lake: Lake, manifest: Manifest, status: RunStatus, error: str | None) -> Manifest:
+    now = datetime.now(UTC)
+    ended = manifest.model_copy(
+        update={
+            "status": status,
+            "error": error,
+            "finished_at": now,
+            "seconds": (now - manifest.started_at).total_seconds(),
+        }
+    )
+    write_manifest(lake, ended)
+    return ended
+
+
+def summary(manifest: Manifest, lake: Lake) -> RunSummary:
+    """What `docmill run --json` says about a run.
+
+    `documents = extracted + failed + skipped`: every document found, whichever stage it ended in.
+    """
+    ingest, extract, cost = manifest.ingest, manifest.extract, manifest.cost
+    report = lake.run(manifest.run_id, "report.html")
+    return RunSummary(
+        run_id=manifest.run_id,
+        status=manifest.status,
+        documents=ingest.inputs,
+        extracted=extract.done,
+        failed=sum(ingest.failed.values()) + sum(extract.failed.values()),
+        skipped=sum(ingest.skipped.values()) + sum(extract.skipped.values()),
+        reused=sum(shard.reused for shard in manifest.shards),
+        **cost.model_dump(),
+        lake=lake.url,
+        report=lake.shown(report) if manifest.outputs else "",
+        manifest=lake.shown(lake.run(manifest.run_id, "manifest.json")),
+        seconds=manifest.seconds or 0.0,
+        message=manifest.error,
+    )

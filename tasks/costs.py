@@ -1,0 +1,63 @@
+"""What did a run cost, what did its records cost, and what would one strong model have cost?"""
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lake.store import Lake
+from schemas.manifest import Cost, Manifest, ShardResult
+
+INSIGHTS_STAGE = "insights"
+"""Stage of the calls that belong to no document."""
+
+_SUMMED = ["usd", "baseline_usd", "projected_usd"]
+
+
+def run_cost(lake: Lake, manifest: Manifest, shards: Sequence[ShardResult]) -> Cost:
+    """Add up the money of a run from its outcomes and its ledger.
+
+    Sums go shard by shard in the order of the shards, so that they can be recomputed to the last
+    digit. A baseline that is unknown for one document is unknown for all.
+    """
+    mine = _documents_of(lake, manifest.run_id)
+    records = dict.fromkeys(_SUMMED, 0.0)
+    unknown: set[str] = set()
+    for shard in shards:
+        table = lake.read_table(shard.outcomes, ["doc_id", *_SUMMED])
+        table = table.filter(pc.is_in(table.column("doc_id"), value_set=mine))
+        for column in _SUMMED:
+            if table.column(column).null_count:
+                unknown.add(column)
+            records[column] += pc.sum(table.column(column)).as_py() or 0.0
+    usd, calls, insights = _spent(lake, manifest.run_id)
+    baseline = None if "baseline_usd" in unknown else records["baseline_usd"]
+    projected = None if "projected_usd" in unknown else records["projected_usd"]
+    records_usd = records["usd"] + insights
+    paid = projected if projected is not None else records_usd
+    return Cost(
+        usd=usd,
+        records_usd=records_usd,
+        baseline_usd=baseline,
+        projected_usd=projected,
+        saving=baseline / paid if baseline and paid else None,
+        calls=calls,
+    )
+
+
+def _documents_of(lake: Lake, run_id: str) -> pa.Array:
+    table = lake.read_table(lake.run(run_id, "sources.parquet"), ["doc_id"])
+    return table.column("doc_id").unique().drop_null()
+
+
+def _spent(lake: Lake, run_id: str) -> tuple[float, int, float]:
+    """Spent by this run, requests it sent, and what the answers of the analysis once cost."""
+    usd, calls, insights = 0.0, 0, 0.0
+    for path in lake.find(f"attempts/{run_id}", ".parquet"):
+        table = lake.read_table(path, ["stage", "usd", "stored_usd", "from_store"])
+        usd += pc.sum(table.column("usd")).as_py() or 0.0
+        calls += pc.sum(pc.invert(table.column("from_store"))).as_py() or 0
+        mine = table.filter(pc.equal(table.column("stage"), INSIGHTS_STAGE))
+        # A stored answer has usd 0 and the price once paid beside it; a new one the reverse.
+        insights += pc.sum(pc.max_element_wise(mine["usd"], mine["stored_usd"])).as_py() or 0.0
+    return usd, calls, insights

@@ -1,0 +1,303 @@
+"""What does a shard of documents say? Route, cascade, verify; write records and outcomes."""
+
+import asyncio
+import random
+from collections.abc import Collection, Iterable
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from typing import Any
+
+import pyarrow as pa
+
+from lake.store import Lake
+from llms.calls import Ask
+from llms.cascade import ESCALATING, Extraction, extract
+from llms.extraction import Document
+from llms.failures import STOPPING, CallError
+from llms.router import UNRECOGNISED, Route, route
+from llms.verifier import Verification, how_many, margin, verify
+from schemas.fields import DocumentType
+from schemas.ledger import Attempt
+from schemas.manifest import Books, ShardResult
+from schemas.tables import ATTEMPTS, FAILURES, OUTCOMES, records_schema
+from tasks.ingest import ShardRef
+from tasks.jobs import document_types
+from tasks.progress import progress_of
+from tasks.record_rows import outcome_row, record_row
+from tasks.runtime import Runtime, runtime_of
+from tasks.selection import compile_globs
+
+_READ = ["doc_id", "uri", "sha256", "parser", "text", "tokens"]
+
+
+@dataclass(slots=True)
+class _Work:
+    """One document of the shard and what has become of it so far."""
+
+    row: dict[str, Any]
+    route: Route | None = None
+    extraction: Extraction | None = None
+    verdict: str | None = None
+    failure: tuple[str, str] | None = None
+    raw_answer: str | None = None
+    parked: str | None = None
+
+
+def extract_shard(ref: ShardRef, lake_url: str, run_id: str) -> ShardResult:
+    """Extract the documents of a shard that the run asks for and the lake does not have yet.
+
+    Outcomes are written last: a shard that was killed before has its answers in the response
+    store and asks for none of them again.
+
+    Raises:
+        CallError: A wrong key or a request the provider rejects: every further call would fail
+            alike, so the run stops.
+    """
+    runtime = runtime_of(lake_url, run_id)
+    lake, manifest = runtime.lake, runtime.manifest
+    progress = progress_of(run_id)
+    path = lake.outcomes(manifest.job.name, ref.shard, manifest.extraction_key)
+    known = _known_outcomes(lake, path)
+    wanted = _wanted(lake, ref)
+    missing = [doc_id for doc_id in wanted if doc_id not in known]
+    progress.advance(len(wanted) - len(missing))
+    works: list[_Work] = []
+    attempts: list[Attempt] = []
+    if missing:
+        works = [_Work(row) for row in _rows(lake, ref, set(missing))]
+        _run(works, ref.shard, runtime)
+        attempts = runtime.take_attempts(missing)
+        known |= _write(works, attempts, ref, path, known, runtime)
+        progress.spend(runtime.budget.spent_usd)
+    return _result(ref, wanted, known, works, attempts, runtime)
+
+
+def _run(works: list[_Work], shard: str, runtime: Runtime) -> None:
+    try:
+        runtime.run(_process(works, shard, runtime))
+    except BaseExceptionGroup as group:
+        # A task group wraps what it raises; callers care about the first cause alone.
+        raise group.exceptions[0] from None
+
+
+def _known_outcomes(lake: Lake, path: str) -> dict[str, dict[str, Any]]:
+    if not lake.exists(path):
+        return {}
+    return {row["doc_id"]: row for row in lake.read_table(path).to_pylist()}
+
+
+def _wanted(lake: Lake, ref: ShardRef) -> list[str]:
+    if ref.doc_ids is not None:
+        return list(ref.doc_ids)
+    column = lake.read_table(ref.documents, ["doc_id"]).column("doc_id")
+    return [str(doc_id) for doc_id in column.to_pylist()]
+
+
+def _rows(lake: Lake, ref: ShardRef, doc_ids: Collection[str]) -> Iterable[dict[str, Any]]:
+    table = lake.read_table(ref.documents, _READ)
+    return (row for row in table.to_pylist() if row["doc_id"] in doc_ids)
+
+
+async def _process(works: list[_Work], shard: str, runtime: Runtime) -> None:
+    """Route and extract every document, then verify the share that is due."""
+    async with asyncio.TaskGroup() as group:
+        for work in works:
+            group.create_task(_guarded(work, _extract_one, runtime))
+    job = runtime.manifest.job
+    accepted = [w for w in works if w.extraction is not None and w.failure is None]
+    accepted.sort(key=lambda w: (margin(_sure(w.extraction), job.cascade), w.row["doc_id"]))
+    draw = random.Random(f"{job.seed}:{shard}").random()  # noqa: S311 - a sample, not a secret
+    due = accepted[: how_many(len(accepted), job.verify.share, draw)]
+    async with asyncio.TaskGroup() as group:
+        for work in due:
+            group.create_task(_guarded(work, _verify_one, runtime))
+
+
+async def _guarded(work: _Work, step: Any, runtime: Runtime) -> None:
+    """Run one step for one document; what is wrong with the document stays with it."""
+    async with runtime.documents_in_flight:
+        try:
+            await step(work, runtime)
+        except CallError as error:
+            if error.failure_class in STOPPING:
+                raise
+            if error.failure_class in ESCALATING:
+                work.failure = (error.failure_class.value, str(error))
+                work.raw_answer = error.raw_answer
+            else:
+                work.parked = f"{error.failure_class.value}: {error}"
+
+
+async def _extract_one(work: _Work, runtime: Runtime) -> None:
+    try:
+        await _route_and_extract(work, runtime)
+    finally:
+        progress_of(runtime.manifest.run_id).advance(1, 1 if work.failure else 0)
+
+
+async def _route_and_extract(work: _Work, runtime: Runtime) -> None:
+    job = runtime.manifest.job
+    ask: Ask = runtime.client
+    types = document_types(job)
+    row = work.row
+    work.route = await route(
+        row["doc_id"], row["text"], _declared(row["uri"], types), types, job.fallback_type, ask
+    )
+    document_type = work.route.document_type
+    if document_type is None:
+        names = ", ".join(t.name for t in types)
+        work.failure = (UNRECOGNISED, f"the document is none of: {names}")
+    else:
+        document = Document.of(row["doc_id"], row["text"])
+        work.extraction = await extract(document, document_type, ask, job.cascade)
+        work.failure = work.extraction.failure
+        work.raw_answer = work.extraction.raw_answer
+
+
+async def _verify_one(work: _Work, runtime: Runtime) -> None:
+    document_type = _sure(_sure(work.route).document_type)
+    document = Document.of(work.row["doc_id"], work.row["text"])
+    checked: Verification = await verify(
+        document,
+        document_type,
+        _sure(work.extraction),
+        runtime.client,
+        runtime.manifest.job.cascade,
+    )
+    work.extraction, work.verdict = checked.extraction, checked.verdict
+    work.failure = checked.extraction.failure
+
+
+def _declared(uri: str, types: Iterable[DocumentType]) -> str | None:
+    return next((t.name for t in types if t.match and _matcher(t.match)(uri)), None)
+
+
+_matcher = lru_cache(maxsize=256)(compile_globs)
+
+
+def _write(
+    works: list[_Work],
+    attempts: list[Attempt],
+    ref: ShardRef,
+    path: str,
+    known: dict[str, dict[str, Any]],
+    runtime: Runtime,
+) -> dict[str, dict[str, Any]]:
+    """Write ledger, records and, last, outcomes; returns the new outcomes by document."""
+    lake, manifest = runtime.lake, runtime.manifest
+    key = manifest.extraction_key
+    _add_attempts(lake, lake.attempts(manifest.run_id, ref.shard), attempts)
+    finished = [work for work in works if work.parked is None]
+    by_type: dict[str, list[_Work]] = {}
+    for work in finished:
+        if work.failure is None and work.route is not None and work.route.document_type:
+            by_type.setdefault(work.route.document_type.name, []).append(work)
+    for name, members in by_type.items():
+        document_type = _sure(_sure(members[0].route).document_type)
+        rows = [record_row(w.row, document_type, _sure(w.extraction), key) for w in members]
+        _append(
+            lake,
+            lake.records(manifest.job.name, name, ref.shard, key),
+            rows,
+            records_schema(document_type),
+        )
+    per_document: dict[str | None, list[Attempt]] = {}
+    for attempt in attempts:
+        per_document.setdefault(attempt.doc_id, []).append(attempt)
+    outcomes = [
+        outcome_row(
+            work.row,
+            document_type=work.route.document_type if work.route else None,
+            routed_by=work.route.by if work.route else None,
+            failure=work.failure,
+            raw_answer=work.raw_answer,
+            escalated=work.extraction.escalated if work.extraction else 0,
+            verdict=work.verdict,
+            attempts=per_document.get(work.row["doc_id"], []),
+            resolution=manifest.resolution,
+        )
+        for work in finished
+    ]
+    lake.write_rows(path, [*known.values(), *outcomes], OUTCOMES)
+    return {row["doc_id"]: row for row in outcomes}
+
+
+def _add_attempts(lake: Lake, path: str, attempts: list[Attempt]) -> None:
+    """Add ledger rows; a run that was parked and resumed comes to a shard more than once."""
+    table = pa.Table.from_pylist([asdict(attempt) for attempt in attempts], schema=ATTEMPTS)
+    if lake.exists(path):
+        table = pa.concat_tables([lake.read_table(path), table])
+    lake.write_table(path, table)
+
+
+def _append(lake: Lake, path: str, rows: list[dict[str, Any]], schema: pa.Schema) -> None:
+    """Add rows to a records file; a row that was there already gives way to its new version."""
+    table = pa.Table.from_pylist(rows, schema=schema)
+    if lake.exists(path):
+        new = {row["doc_id"] for row in rows}
+        old = lake.read_table(path)
+        keep = [doc_id not in new for doc_id in old.column("doc_id").to_pylist()]
+        table = pa.concat_tables([old.filter(pa.array(keep)), table])
+    lake.write_table(path, table)
+
+
+def _result(
+    ref: ShardRef,
+    wanted: list[str],
+    known: dict[str, dict[str, Any]],
+    works: list[_Work],
+    attempts: list[Attempt],
+    runtime: Runtime,
+) -> ShardResult:
+    """Count what became of the wanted documents and write the run's dead letters of the shard."""
+    lake, manifest = runtime.lake, runtime.manifest
+    mine = [known[doc_id] for doc_id in wanted if doc_id in known]
+    dead = [_dead_letter(row) for row in mine if row["status"] == "failed"]
+    if dead:
+        lake.write_rows(lake.failures(manifest.run_id, ref.shard), dead, FAILURES)
+    failed: dict[str, int] = {}
+    for letter in dead:
+        failed[letter["class"]] = failed.get(letter["class"], 0) + 1
+    parked = [work for work in works if work.parked is not None]
+    books = Books(
+        inputs=len(wanted),
+        done=len(mine) - len(dead),
+        failed=failed,
+        skipped={"parked": len(parked)} if parked else {},
+    )
+    types = {row["document_type"] for row in mine if row["status"] == "extracted"}
+    paid = [attempt for attempt in attempts if not attempt.from_store]
+    return ShardResult(
+        shard=ref.shard,
+        documents=ref.documents,
+        outcomes=lake.outcomes(manifest.job.name, ref.shard, manifest.extraction_key),
+        records={
+            name: lake.records(manifest.job.name, name, ref.shard, manifest.extraction_key)
+            for name in sorted(types)
+        },
+        attempts=lake.attempts(manifest.run_id, ref.shard) if works else None,
+        books=books,
+        reused=len(wanted) - len(works),
+        calls=len(paid),
+        usd=sum(attempt.usd for attempt in paid),
+        parked=parked[0].parked if parked else None,
+    )
+
+
+def _dead_letter(outcome: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "doc_id": outcome["doc_id"],
+        "uri": outcome["uri"],
+        "stage": "extract",
+        "class": outcome["failure_class"],
+        "message": outcome["message"],
+        "attempts": outcome["calls"],
+        "usd": outcome["usd"],
+        "raw_answer": outcome["raw_answer"],
+    }
+
+
+def _sure(value: Any) -> Any:
+    """The value, which the caller knows to be there."""
+    assert value is not None  # noqa: S101 - a broken assumption of ours, not of the user's
+    return value

@@ -1,0 +1,128 @@
+"""What do all shards of a run share in one process? One event loop, one client, one budget."""
+
+import asyncio
+import os
+import threading
+from collections import defaultdict
+from collections.abc import Collection, Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+from lake.manifests import read_manifest
+from lake.store import Lake
+from llms.budget import Budget
+from llms.client import Client
+from llms.limits import Limiters
+from llms.providers import providers_of
+from llms.responses import ResponseStore
+from schemas.ledger import Attempt
+from schemas.manifest import Manifest
+
+RESPONSES_URL = "DOCMILL_RESPONSES_URL"
+"""Environment variable with the SQLAlchemy URL of a response store outside the lake."""
+
+T = TypeVar("T")
+
+
+class Runtime:
+    """The client of a run and the event loop it lives on.
+
+    Shards are handled by threads (Prefect's or our own); each hands its coroutine to the one loop,
+    so that limits, budget, connections and requests in flight are shared by all of them.
+    """
+
+    def __init__(self, manifest: Manifest, lake: Lake) -> None:
+        """Open the response store and start the loop; no request is sent yet.
+
+        Raises:
+            StoreError: The response store cannot be used.
+            ProviderError: A provider or its key is missing.
+        """
+        self.manifest = manifest
+        self.lake = lake
+        self.store = ResponseStore(responses_url(lake))
+        self.budget = Budget(manifest.job.budget_usd, self.store.spent(manifest.run_id))
+        self._attempts: defaultdict[str | None, list[Attempt]] = defaultdict(list)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(
+            target=self._loop.run_forever, name=f"docmill-{manifest.run_id}", daemon=True
+        )
+        self._thread.start()
+        self.client, self.documents_in_flight = self.run(self._start())
+
+    async def _start(self) -> tuple[Client, asyncio.Semaphore]:
+        client = Client(
+            run_id=self.manifest.run_id,
+            resolution=self.manifest.resolution,
+            store=self.store,
+            budget=self.budget,
+            limiters=Limiters(),
+            providers=providers_of(self.manifest.resolution, os.environ),
+            env=os.environ,
+        )
+        return client, asyncio.Semaphore(self.manifest.job.concurrency)
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine on the shared loop and wait for it; call it from any other thread."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    def take_attempts(self, doc_ids: Collection[str | None]) -> list[Attempt]:
+        """The ledger rows of these documents that nobody has taken yet, in order of sending."""
+        return self.run(self._take(doc_ids))
+
+    async def _take(self, doc_ids: Collection[str | None]) -> list[Attempt]:
+        for attempt in self.client.attempts:
+            self._attempts[attempt.doc_id].append(attempt)
+        self.client.attempts.clear()
+        taken = [row for doc_id in doc_ids for row in self._attempts.pop(doc_id, [])]
+        return sorted(taken, key=lambda attempt: attempt.started_at)
+
+    def close(self) -> list[Attempt]:
+        """Stop everything; returns the ledger rows that no shard has taken."""
+        left = self.take_attempts([])
+        left += [row for rows in self._attempts.values() for row in rows]
+        self.run(self.client.aclose())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+        self.store.close()
+        return left
+
+
+def responses_url(lake: Lake) -> str:
+    """Where the response store of a lake is.
+
+    `DOCMILL_RESPONSES_URL` wins. A local lake keeps it inside; SQLite cannot live in an object
+    store, so a remote lake has it in the user's state folder, one per lake.
+    """
+    declared = os.environ.get(RESPONSES_URL)
+    if declared:
+        return declared
+    if lake.is_local:
+        folder = Path(lake.root).absolute()
+    else:
+        state = Path(os.environ.get("XDG_STATE_HOME", "~/.local/state")).expanduser()
+        folder = state / "docmill" / lake.url.replace("://", "-").replace("/", "-")
+    folder.mkdir(parents=True, exist_ok=True)
+    return f"sqlite:///{folder / 'responses.db'}"
+
+
+_runtimes: dict[tuple[str, str], Runtime] = {}
+_lock = threading.Lock()
+
+
+def runtime_of(lake_url: str, run_id: str) -> Runtime:
+    """The runtime of a run in this process, started on first use from the run's manifest."""
+    with _lock:
+        key = (lake_url, run_id)
+        if key not in _runtimes:
+            lake = Lake(lake_url)
+            _runtimes[key] = Runtime(read_manifest(lake, run_id), lake)
+        return _runtimes[key]
+
+
+def close_runtime(lake_url: str, run_id: str) -> list[Attempt]:
+    """Stop the runtime of a run in this process; returns the ledger rows that nobody has taken."""
+    with _lock:
+        runtime = _runtimes.pop((lake_url, run_id), None)
+    return runtime.close() if runtime is not None else []
