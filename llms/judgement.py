@@ -88,8 +88,10 @@ def judge(spec: FieldSpec, answer: Any, index: TextIndex, *, tier: int, model: s
     items: Sequence[Mapping[str, Any]] = answer if spec.multi else [answer]
     values: list[str] = []
     evidence: list[Evidence] = []
+    confidences: list[float] = []
     problems: list[tuple[Problem, str]] = []
     for item in items:
+        confidences.append(min(1.0, max(0.0, float(item["confidence"]))))
         if item["value"] is None:
             continue
         try:
@@ -99,21 +101,24 @@ def judge(spec: FieldSpec, answer: Any, index: TextIndex, *, tier: int, model: s
             continue
         if value in values:
             continue
-        found = _evidence(spec, value, item["quote"], index)
+        found = ground(index, spec, value, item["quote"])
         if found is None and spec.source is FieldSource.TEXT:
             problems.append((Problem.UNGROUNDED, f"{_shown(value)} does not stand in the text"))
             continue
         problems += [(Problem.RULE, text) for text in broken_rules(spec, value, {})]
         values.append(value)
         if found is not None:
-            evidence.append(found)
+            evidence.append(Evidence(found.start, found.end, index.text[found.start : found.end]))
+            # No answer is surer than its place in the text: a value that stands only inside a
+            # longer word, or in the second reading of a date, is doubtful whatever the model says.
+            if spec.source is FieldSource.TEXT:
+                confidences[-1] = min(confidences[-1], found.score)
     if spec.required and not values and not problems:
         problems.append((Problem.MISSING, "required, but the answer has no value"))
-    confidences = [float(item["confidence"]) for item in items]
     return Candidate(
         values=tuple(values),
         evidence=tuple(evidence),
-        confidence=min(1.0, max(0.0, min(confidences))) if confidences else None,
+        confidence=min(confidences) if confidences else None,
         tier=tier,
         model=model,
         problems=tuple(problems),
@@ -176,13 +181,6 @@ def contradictions(
                 if name in candidates and candidates[name].values:
                     accused.setdefault(name, text)
     return accused
-
-
-def _evidence(spec: FieldSpec, value: str, quote: str | None, index: TextIndex) -> Evidence | None:
-    found = ground(index, spec, value, quote)
-    if found is None:
-        return None
-    return Evidence(found.start, found.end, index.text[found.start : found.end])
 
 
 def _as_other(spec: FieldSpec, values: tuple[str, ...]) -> str | list[str] | None:

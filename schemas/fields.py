@@ -1,5 +1,6 @@
 """What may be asked of a document: one field, and the document type that groups fields."""
 
+import re
 from collections.abc import Iterator
 from enum import StrEnum
 from typing import Annotated, Self
@@ -76,6 +77,16 @@ class FieldSpec(BaseModel):
     not_before: str | None = Field(
         default=None, description="Date field of this type that this one must not precede."
     )
+
+    @model_validator(mode="after")
+    def _pattern_compiles(self) -> Self:
+        try:
+            re.compile(self.pattern or "")
+        except re.error as error:
+            raise ValueError(
+                f"field {self.name!r}: pattern {self.pattern!r} is no regular expression: {error}"
+            ) from None
+        return self
 
     @model_validator(mode="after")
     def _category_has_choices(self) -> Self:

@@ -62,8 +62,18 @@ types:
         ("a: [\n", "is not valid YAML"),
         ("types: [invoice, invoice]\n", "named twice"),
         ("fallback_type: nothing\n", "fallback_type 'nothing'"),
+        ("types: [{name: a, fields: [{name: b, pattern: '('}]}]\n", "is no regular expression"),
     ],
-    ids=["unknown type", "unknown key", "bad value", "list", "broken", "twice", "fallback"],
+    ids=[
+        "unknown type",
+        "unknown key",
+        "bad value",
+        "list",
+        "broken",
+        "twice",
+        "fallback",
+        "pattern",
+    ],
 )
 def test_a_mistake_in_a_job_file_is_one_clear_sentence(
     tmp_path: Path, text: str, said: str

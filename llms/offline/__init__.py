@@ -1,0 +1,1 @@
+"""Rules that answer like a provider: free, offline, deterministic, and no language model."""
