@@ -138,8 +138,8 @@ def _exit_code(done: "RunSummary | BackfillSummary") -> int:
 
 
 def _manifest(lake: str, run_id: str) -> Any:
-    from lake.manifests import read_manifest
-    from lake.store import Lake, LakeError
+    from storage.manifests import read_manifest
+    from storage.store import Lake, LakeError
 
     try:
         return read_manifest(Lake(lake), run_id)
@@ -151,8 +151,8 @@ def _manifest(lake: str, run_id: str) -> Any:
 def runs(lake: LakeOption = "lake", as_json: JsonOption = False) -> None:
     """List the runs of a lake, oldest first."""
     from flows.views import runs_table
-    from lake.manifests import list_runs
-    from lake.store import Lake, LakeError
+    from storage.manifests import list_runs
+    from storage.store import Lake, LakeError
 
     try:
         manifests = list_runs(Lake(lake))
@@ -169,15 +169,15 @@ def show(
 ) -> None:
     """Show one run: its books, its money, its models, its dead letters."""
     from flows.views import show_run
-    from lake.store import Lake
+    from storage.store import Lake
 
     run_id = _last(lake) if run_id == "last" else run_id
     show_run(_manifest(lake, run_id), Lake(lake), as_json=as_json)
 
 
 def _last(lake: str) -> str:
-    from lake.manifests import list_runs
-    from lake.store import Lake, LakeError
+    from storage.manifests import list_runs
+    from storage.store import Lake, LakeError
 
     try:
         manifests = list_runs(Lake(lake))
@@ -196,7 +196,7 @@ def verify(
 ) -> None:
     """Recompute every figure of a report from the records; exit 1 on any difference."""
     from flows.views import verification_lines
-    from lake.store import Lake, LakeError
+    from storage.store import Lake, LakeError
     from tasks.verification import verify_run
 
     run_id = _last(lake) if run_id == "last" else run_id

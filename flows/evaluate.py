@@ -10,10 +10,10 @@ from typing import Any
 
 from flows.console import money
 from flows.wiring import Direct, new_run_id, run_pipeline, start_run
-from lake.manifests import read_manifest
-from lake.store import Lake
 from schemas.job import Job
 from schemas.manifest import RunStatus, RunSummary
+from storage.manifests import read_manifest
+from storage.store import Lake
 from tasks.evaluation import Evaluation, Score, evaluate
 from tasks.gold import load_gold
 from tasks.jobs import JOB_FILE, load_job

@@ -11,11 +11,11 @@ from pydantic import BaseModel
 
 from flows.partitions import Span, partition_job, run_ids, spans
 from flows.wiring import Direct, new_run_id, run_pipeline, start_run, summary
-from lake.manifests import MANIFEST, read_manifest
-from lake.store import Lake
 from llms.responses import ResponseStore
 from schemas.job import Backfill, Job
 from schemas.manifest import RunStatus, RunSummary
+from storage.manifests import MANIFEST, read_manifest
+from storage.store import Lake
 from tasks.runtime import responses_url
 
 RunOne = Callable[[Job, str, str], RunSummary]

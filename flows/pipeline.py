@@ -18,10 +18,10 @@ from prefect.states import Completed, Failed
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from flows.wiring import WINDOW, run_pipeline, start_run
-from lake.manifests import read_manifest
-from lake.store import Lake
 from schemas.job import Job
 from schemas.manifest import RunStatus, RunSummary, ShardResult
+from storage.manifests import read_manifest
+from storage.store import Lake
 from tasks import orchestrated
 from tasks.analysis import AnalysisResult
 from tasks.ingest import IngestResult, ShardRef

@@ -5,10 +5,10 @@ from typing import Any
 
 from flows.console import money, print_json
 from flows.partition_runs import BackfillSummary
-from lake.manifests import shown_status
-from lake.store import Lake
 from schemas.manifest import Books, Manifest, RunStatus, RunSummary
 from schemas.roles import Role
+from storage.manifests import shown_status
+from storage.store import Lake
 from tasks.verification import Verification
 
 _MOST_LETTERS = 20

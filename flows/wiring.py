@@ -11,13 +11,13 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Protocol
 
-from lake.manifests import MANIFEST, read_manifest, write_manifest
-from lake.store import Lake, LakeError
 from llms.failures import LlmError
 from llms.providers import resolve
 from schemas.job import Job
 from schemas.manifest import Books, Manifest, RunStatus, RunSummary, ShardResult
 from schemas.tables import ATTEMPTS
+from storage.manifests import MANIFEST, read_manifest, write_manifest
+from storage.store import Lake, LakeError
 from tasks.books import BooksError, check_books
 from tasks.costs import run_cost
 from tasks.discovery import SourceError
@@ -138,6 +138,7 @@ def start_run(
             versions={n: version(n) for n in _PACKAGES} | {"python": platform.python_version()},
             started_at=now,
             resolution=resolution,
+            notes=resolution.notes,
             extraction_key=extraction_key(job, resolution),
         )
     manifest = manifest.model_copy(update={"pid": os.getpid(), "host": socket.gethostname()})

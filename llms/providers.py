@@ -131,7 +131,7 @@ def resolve(job: Job, env: Mapping[str, str], catalog: Catalog | None = None) ->
         raise UnknownProfileError.of(profile)
     notes: list[str] = []
     if profile == OFFLINE:
-        roles = _offline_roles(job, notes)
+        roles = _offline_roles(job)
     elif profile == LOCAL:
         roles = _local_roles(job, env, notes)
     else:
@@ -202,7 +202,7 @@ def _override(
     return max(priced, key=lambda row: (row.intelligence or 0.0, row.slug))
 
 
-def _offline_roles(job: Job, notes: list[str]) -> dict[Role, tuple[Model, ...]]:
+def _offline_roles(job: Job) -> dict[Role, tuple[Model, ...]]:
     # Imported here: the application is of no concern to the other profiles.
     from llms.offline.app import CAREFUL, QUICK
 
@@ -219,7 +219,6 @@ def _offline_roles(job: Job, notes: list[str]) -> dict[Role, tuple[Model, ...]]:
             where = f"role {role.value} of the job (profile offline)"
             raise UnknownModelError.of(wanted, where=where, known=models)
         roles[role] = (models[wanted],)
-    notes.append("offline: answers come from rules, not from a language model, and cost nothing")
     return roles
 
 

@@ -9,6 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 FIELD_NAME = r"^[A-Za-z][A-Za-z0-9_]{0,62}$"
 
+RESERVED = ("doc_id", "uri", "record_key")
+"""Columns that every record has beside its fields."""
+
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
 
 
@@ -120,9 +123,16 @@ class DocumentType(BaseModel):
     @model_validator(mode="after")
     def _names_are_consistent(self) -> Self:
         names = [spec.name for spec in self.fields]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ValueError(f"type {self.name!r} names field {twice[0]!r} twice")
+        # SQL does not tell names apart by case, and every field becomes a column.
+        folded = [name.casefold() for name in names]
+        for name in names:
+            if folded.count(name.casefold()) > 1:
+                raise ValueError(f"type {self.name!r} names field {name!r} twice (case aside)")
+            if name.casefold() in RESERVED:
+                raise ValueError(
+                    f"type {self.name!r} has a field called {name!r}; {', '.join(RESERVED)} are "
+                    "columns of every record, choose another name"
+                )
         for spec in self.fields:
             unknown = sorted({*spec.sum_of, *filter(None, [spec.not_before])} - set(names))
             if unknown:

@@ -1,1 +1,1 @@
-"""The stages of the pipeline: plain functions, and thin Prefect wrappers in `tasks.orchestrated`."""
+"""The stages: plain functions, and thin Prefect wrappers in `tasks.orchestrated`."""

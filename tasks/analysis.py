@@ -4,10 +4,10 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from lake.store import Lake
 from llms.calls import Ask
 from schemas.manifest import Manifest
 from schemas.tables import METRICS
+from storage.store import Lake
 from tasks.figures import Figure, Question, figures_of
 from tasks.insights import InsightsResult, find_insights
 from tasks.metrics import questions_of

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lake.store import Lake
 from schemas.manifest import Cost, Manifest, ShardResult
+from storage.store import Lake
 
 INSIGHTS_STAGE = "insights"
 """Stage of the calls that belong to no document."""

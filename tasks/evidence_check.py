@@ -6,13 +6,10 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from lake.store import Lake, LakeError
 from llms.grounding import TextIndex, ground
 from schemas.fields import DocumentType, FieldSource, FieldSpec, FieldType
 from schemas.manifest import Manifest, ShardResult
+from storage.store import Lake, LakeError
 from tasks.figures import printed
 from tasks.jobs import document_types
 
@@ -77,16 +74,9 @@ def _columns(document_type: DocumentType) -> list[str]:
 
 
 def _rows(lake: Lake, path: str, columns: list[str]) -> Iterator[dict[str, Any]]:
-    try:
-        with lake.fs.open(lake.full(path), "rb") as file:
-            for batch in pq.ParquetFile(file).iter_batches(
-                _BATCH_ROWS, columns=columns, use_threads=False
-            ):
-                yield from batch.to_pylist()
-    except FileNotFoundError:
-        raise LakeError(f"{lake.shown(path)} is not in the lake") from None
-    except (pa.ArrowInvalid, OSError) as error:
-        raise LakeError(f"{lake.shown(path)} is not a readable Parquet file: {error}") from None
+    with lake.open_parquet(path) as parquet:
+        for batch in parquet.iter_batches(_BATCH_ROWS, columns=columns, use_threads=False):
+            yield from batch.to_pylist()
 
 
 def _check_record(

@@ -9,7 +9,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from lake.store import Lake
 from llms.calls import Ask
 from llms.cascade import ESCALATING, Extraction, extract
 from llms.extraction import Document
@@ -20,6 +19,7 @@ from schemas.fields import DocumentType
 from schemas.ledger import Attempt
 from schemas.manifest import Books, ShardResult
 from schemas.tables import ATTEMPTS, FAILURES, OUTCOMES, records_schema
+from storage.store import Lake
 from tasks.ingest import ShardRef
 from tasks.jobs import document_types
 from tasks.progress import progress_of

@@ -5,9 +5,9 @@ from decimal import Decimal
 
 import pyarrow.compute as pc
 
-from lake.store import Lake
 from schemas.fields import DocumentType
 from schemas.manifest import Manifest
+from storage.store import Lake
 from tasks.jobs import document_types
 
 Prediction = dict[str, str | list[str] | None]

@@ -5,11 +5,10 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from llms.values import to_python
-
 from llms import prompts
 from llms.cascade import Extraction
 from llms.pricing import baseline_document_usd, cost_usd
+from llms.values import to_python
 from schemas.answers import extraction_schema
 from schemas.fields import DocumentType
 from schemas.job import Job

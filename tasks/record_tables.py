@@ -12,12 +12,11 @@ from collections.abc import Callable, Iterable, Iterator
 
 import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from lake.store import Lake, LakeError
 from schemas.fields import DocumentType
 from schemas.manifest import Manifest
 from schemas.tables import DOCUMENTS, FAILURES, OUTCOMES, SOURCES, records_schema
+from storage.store import Lake, LakeError
 from tasks.jobs import document_types
 from tasks.record_sql import RecordSql, RecordSqlError, quoted
 
@@ -167,21 +166,15 @@ class _Loader:
 
 
 def _batches(lake: Lake, path: str, columns: list[str]) -> Iterator[pa.Table]:
-    try:
-        with lake.fs.open(lake.full(path), "rb") as file:
-            parquet = pq.ParquetFile(file)
-            present = set(parquet.schema_arrow.names)
-            missing = [name for name in columns if name not in present]
-            if missing:
-                raise LakeError(
-                    f"{lake.shown(path)} has no column {missing[0]!r}; this run did not write it"
-                )
-            for batch in parquet.iter_batches(_BATCH_ROWS, columns=columns, use_threads=False):
-                yield _plain(pa.Table.from_batches([batch]).select(columns))
-    except FileNotFoundError:
-        raise LakeError(f"{lake.shown(path)} is not in the lake") from None
-    except pa.ArrowInvalid as error:
-        raise LakeError(f"{lake.shown(path)} is not a readable Parquet file: {error}") from None
+    with lake.open_parquet(path) as parquet:
+        present = set(parquet.schema_arrow.names)
+        missing = [name for name in columns if name not in present]
+        if missing:
+            raise LakeError(
+                f"{lake.shown(path)} has no column {missing[0]!r}; this run did not write it"
+            )
+        for batch in parquet.iter_batches(_BATCH_ROWS, columns=columns, use_threads=False):
+            yield _plain(pa.Table.from_batches([batch]).select(columns))
 
 
 def _gathered(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:

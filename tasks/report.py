@@ -12,8 +12,8 @@ from typing import Any
 import jinja2
 from markupsafe import Markup, escape
 
-from lake.store import Lake
 from schemas.manifest import Manifest
+from storage.store import Lake
 from tasks.charts import chart_of, draw, named
 from tasks.figures import NOTHING
 from tasks.insights import PLACEHOLDER

@@ -14,10 +14,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from lake.store import Lake
 from schemas.job import Cascade
 from schemas.manifest import Manifest
 from schemas.roles import Model, Role
+from storage.store import Lake
 from tasks.analysis import ANALYSIS_FILE, INSIGHTS_FILE, METRICS_FILE, Computed, all_questions
 from tasks.figures import Figure, Question, visible
 from tasks.metrics import words

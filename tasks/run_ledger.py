@@ -3,9 +3,8 @@
 from decimal import Decimal
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from lake.store import Lake
+from storage.store import Lake
 from tasks.insights import STAGE
 
 ASKED = ("stage", "role", "model", "provider")
@@ -32,8 +31,7 @@ def read_ledger(lake: Lake, run_id: str) -> pa.Table:
     keys = [*ASKED, "outcome", "from_store"]
     parts = []
     for path in lake.find(f"attempts/{run_id}", ".parquet"):
-        with lake.fs.open(lake.full(path), "rb") as file:
-            table = pq.read_table(file, columns=_LEDGER)
+        table = lake.read_table(path, _LEDGER)
         for name in ("usd", "stored_usd"):
             index = table.schema.get_field_index(name)
             exact = table.column(name).cast(pa.decimal128(38, 9), safe=False)

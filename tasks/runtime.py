@@ -8,8 +8,6 @@ from collections.abc import Collection, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
-from lake.manifests import read_manifest
-from lake.store import Lake
 from llms.budget import Budget
 from llms.client import Client
 from llms.limits import Limiters
@@ -17,6 +15,8 @@ from llms.providers import providers_of
 from llms.responses import ResponseStore
 from schemas.ledger import Attempt
 from schemas.manifest import Manifest
+from storage.manifests import read_manifest
+from storage.store import Lake
 
 RESPONSES_URL = "DOCMILL_RESPONSES_URL"
 """Environment variable with the SQLAlchemy URL of a response store outside the lake."""

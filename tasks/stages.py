@@ -3,10 +3,10 @@
 from dataclasses import asdict
 from datetime import UTC, datetime
 
-from lake.manifests import read_manifest, write_manifest
-from lake.store import Lake
 from schemas.manifest import ShardResult
 from schemas.tables import ATTEMPTS
+from storage.manifests import read_manifest, write_manifest
+from storage.store import Lake
 from tasks.analysis import AnalysisResult, analyze
 from tasks.extract import extract_shard
 from tasks.ingest import IngestResult, ShardRef, ingest

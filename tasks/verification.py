@@ -9,9 +9,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from lake.manifests import read_manifest
-from lake.store import Lake, LakeError
 from schemas.manifest import Books, Manifest
+from storage.manifests import read_manifest
+from storage.store import Lake, LakeError
 from tasks.analysis import METRICS_FILE, Computed, compute_figures
 from tasks.costs import run_cost
 from tasks.evidence_check import check_evidence

@@ -8,8 +8,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from lake.manifests import write_manifest
-from lake.store import Lake
 from llms.calls import Call, Reply
 from schemas.documents import shipped_type
 from schemas.fields import DocumentType
@@ -17,6 +15,8 @@ from schemas.job import Analysis, Job, Metric
 from schemas.manifest import Books, Manifest, RunStatus, ShardResult
 from schemas.roles import Model, Resolution, Role
 from schemas.tables import ATTEMPTS, DOCUMENTS, FAILURES, OUTCOMES, SOURCES, records_schema
+from storage.manifests import write_manifest
+from storage.store import Lake
 from tasks.analysis import analyze
 from tasks.costs import run_cost
 from tasks.report import write_report

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lake.store import Lake, LakeError
 from schemas.fields import DocumentType, FieldSpec
 from schemas.tables import DECIMAL
+from storage.store import Lake, LakeError
 from tasks.record_sql import Column, RecordSql, RecordSqlError, Result
 from tasks.record_tables import open_records
 from tests.lake_docs import make_docs

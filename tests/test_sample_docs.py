@@ -131,7 +131,7 @@ def test_a_wrong_value_would_be_noticed() -> None:
         ("issue_date", "12 January 2026"),
         ("due_date", "2025-01-01"),
         ("currency", "£"),
-        ("invoice_number", None),
+        ("grand_total", None),
         ("seller_name", ["a", "b"]),
         ("colour", "red"),
     ],

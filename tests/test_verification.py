@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lake.manifests import read_manifest, write_manifest
-from lake.store import Lake, LakeError
+from storage.manifests import read_manifest, write_manifest
+from storage.store import Lake, LakeError
 from tasks.verification import MAX_DIFFERENCES, Verification, verify_run
 from tests.lake_docs import make_docs
 from tests.lake_runs import Run, make_job, publish, rewrite, write_run

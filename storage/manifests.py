@@ -5,8 +5,8 @@ import socket
 
 from pydantic import ValidationError
 
-from lake.store import Lake, LakeError
 from schemas.manifest import Manifest, RunStatus
+from storage.store import Lake, LakeError
 
 MANIFEST = "manifest.json"
 

@@ -2,7 +2,8 @@
 
 import os
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -129,10 +130,26 @@ class Lake:
 
     def read_table(self, path: str, columns: Sequence[str] | None = None) -> pa.Table:
         """The table at `path`, or some of its columns; `LakeError` when it is not there."""
+        with self.open_parquet(path) as parquet:
+            return parquet.read(columns=list(columns) if columns else None)
+
+    @contextmanager
+    def open_parquet(self, path: str) -> Iterator[pq.ParquetFile]:
+        """The Parquet file at `path`, to be read in batches while the context is open.
+
+        Raises:
+            LakeError: It is not there or not readable, now or when a batch is read.
+        """
         try:
-            with self.fs.open(self.full(path), "rb") as file:
-                return pq.read_table(file, columns=list(columns) if columns else None)
+            if self.is_local:
+                # By its path, so that Arrow opens it itself: its threads may still hold what comes
+                # from Python when the interpreter ends, and that aborts the process (exit 134).
+                with pq.ParquetFile(self.full(path)) as parquet:
+                    yield parquet
+            else:
+                with self.fs.open(self.full(path), "rb") as file:
+                    yield pq.ParquetFile(file, pre_buffer=False)
         except FileNotFoundError:
             raise LakeError(f"{self.shown(path)} is not in the lake") from None
-        except pa.ArrowInvalid as error:
+        except (pa.ArrowInvalid, OSError) as error:
             raise LakeError(f"{self.shown(path)} is not a readable Parquet file: {error}") from None

@@ -1,0 +1,160 @@
+"""The deployments: real flows, valid parameters, and a run through a real server and worker."""
+
+import json
+import subprocess
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+DEPLOYMENTS = yaml.safe_load((ROOT / "deployments/prefect.yaml").read_text())["deployments"]
+
+
+@pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda d: d["name"])
+def test_a_deployment_names_a_real_flow_and_valid_parameters(
+    deployment: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from prefect.flows import load_flow_from_entrypoint
+
+    monkeypatch.chdir(ROOT)
+
+    flow = load_flow_from_entrypoint(deployment["entrypoint"], use_placeholder_flow=False)
+
+    flow.validate_parameters(deployment["parameters"])
+
+
+def test_the_run_form_explains_every_parameter_of_a_job() -> None:
+    from prefect.utilities.callables import parameter_schema
+
+    from flows.pipeline import document_pipeline
+
+    schema = parameter_schema(document_pipeline)
+    job = schema.definitions["Job"]["properties"]
+
+    assert [name for name, field in job.items() if not field.get("description")] == []
+
+
+@pytest.mark.slow
+class TestAgainstARealServer:
+    """One server, one worker, three deployments."""
+
+    def call(self, server: Any, method: str, path: str, body: Any = None) -> Any:
+        request = urllib.request.Request(
+            f"{server.api_url}{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"content-type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.load(answer)
+
+    def run_to_its_end(
+        self, server: Any, deployment: str, parameters: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Start a run as the UI's form does and let a worker carry it out."""
+        found = self.call(server, "GET", f"/deployments/name/{deployment}")
+        run = self.call(
+            server,
+            "POST",
+            f"/deployments/{found['id']}/create_flow_run",
+            {"parameters": parameters},
+        )
+        server.run(
+            "prefect",
+            "worker",
+            "start",
+            "--pool",
+            "docmill",
+            "--run-once",
+            "--install-policy",
+            "never",
+        )
+        return dict(self.call(server, "GET", f"/flow_runs/{run['id']}"))
+
+    def test_deploy_and_run_on_demand_and_backfill(
+        self, prefect_server: Any, tmp_path: Path
+    ) -> None:
+        prefect_server.run("prefect", "work-pool", "create", "docmill", "--type", "process")
+        prefect_server.run(
+            "prefect",
+            "--no-prompt",
+            "deploy",
+            "--all",
+            "--prefect-file",
+            "deployments/prefect.yaml",
+        )
+        documents = tmp_path / "archive"
+        for day in ("2026/01/05", "2026/02/07"):
+            folder = documents / day
+            folder.mkdir(parents=True)
+            (folder / "note.txt").write_text(f"Invoice No: {day}\nTotal: EUR 12.00\n")
+        job = {
+            "name": "mine",
+            "lake": str(tmp_path / "lake"),
+            "source": {"path": str(documents)},
+            "types": ["invoice"],
+        }
+
+        run = self.run_to_its_end(prefect_server, "document-pipeline/on-demand", {"job": job})
+        plan = {
+            "job": job,
+            "since": "2026-01-01",
+            "until": "2026-03-01",
+            "by": "path",
+            "partition": "month",
+        }
+        backfill = self.run_to_its_end(prefect_server, "backfill/backfill", {"plan": plan})
+
+        assert (run["state_name"], backfill["state_name"]) == ("Completed", "Completed")
+        manifests = [json.loads(p.read_text()) for p in tmp_path.glob("lake/runs/*/manifest.json")]
+        assert sorted(m["extract"]["done"] for m in manifests) == [1, 1, 2]
+        # What the run had done, the backfill did not do again.
+        parts = [m for m in manifests if m["parent"]]
+        assert [sum(s["reused"] for s in m["shards"]) for m in parts] == [1, 1]
+        artifacts = self.call(prefect_server, "POST", "/artifacts/filter", {})
+        assert {a["key"] for a in artifacts} >= {"cost", "report", "backfill"}
+
+    def test_the_command_runs_as_a_flow_on_the_server(
+        self, prefect_server: Any, tmp_path: Path
+    ) -> None:
+        (tmp_path / "note.txt").write_text("Invoice No: 1\nTotal: EUR 12.00\n")
+
+        out = prefect_server.run(
+            "docmill", "run", str(tmp_path / "note.txt"), "--out", str(tmp_path / "lake"), "--json"
+        )
+
+        summary = json.loads(out.splitlines()[-1])
+        runs = self.call(prefect_server, "POST", "/flow_runs/filter", {})
+        assert (summary["status"], summary["documents"]) == ("done", 1)
+        assert [r["state_name"] for r in runs if r["parameters"].get("run_id") == summary["run_id"]]
+
+
+@pytest.mark.slow
+def test_the_command_runs_as_a_flow_without_any_server(tmp_path: Path) -> None:
+    import os
+    import sys
+
+    environment = {**os.environ, "PREFECT_HOME": str(tmp_path / "home")}
+    environment.pop("PREFECT_API_URL", None)
+    (tmp_path / "note.txt").write_text("Invoice No: 1\nTotal: EUR 12.00\n")
+
+    done = subprocess.run(
+        [
+            str(Path(sys.executable).parent / "docmill"),
+            "run",
+            str(tmp_path / "note.txt"),
+            "--out",
+            str(tmp_path / "lake"),
+            "--json",
+        ],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])["status"] == "done"
