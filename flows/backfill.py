@@ -9,7 +9,8 @@ from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 
 from flows.partition_runs import BackfillSummary, new_backfill_id, run_backfill
-from flows.pipeline import run_flow
+from flows.pipeline import left_by, run_flow
+from flows.wiring import USER_ERRORS
 from schemas.job import Backfill
 from schemas.manifest import RunStatus
 
@@ -22,7 +23,10 @@ def backfill(plan: Backfill, backfill_id: str | None = None) -> Any:
         plan: The job, the span of time, and how it is cut.
         backfill_id: Go on with this backfill instead of starting a new one; leave it empty.
     """
-    done = run_backfill(plan, run_flow, backfill_id or new_backfill_id())
+    try:
+        done = run_backfill(plan, run_flow, backfill_id or new_backfill_id())
+    except USER_ERRORS as error:
+        return Failed(message=str(error), data=error)
     columns = {"run_id", "status", "documents", "extracted", "failed", "skipped", "reused", "usd"}
     rows = [one.model_dump(mode="json", include=columns) for one in done.runs]
     create_table_artifact(table=rows, key="backfill", description=f"Runs of {done.backfill_id}")
@@ -37,6 +41,10 @@ def backfill(plan: Backfill, backfill_id: str | None = None) -> Any:
 
 
 def run_backfill_flow(plan: Backfill, backfill_id: str) -> BackfillSummary:
-    """Run the flow here and return its summary, whichever state it ends in."""
+    """Run the flow here and return its summary, whichever state it ends in.
+
+    Raises:
+        USER_ERRORS: A partition could not be started.
+    """
     state = cast("State[Any]", backfill(plan, backfill_id, return_state=True))
-    return BackfillSummary.model_validate(state.result(raise_on_failure=False))
+    return BackfillSummary.model_validate(left_by(state))

@@ -18,6 +18,8 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    # Plain help: rich would cost half of the time that `docmill --help` takes.
+    rich_markup_mode=None,
 )
 app.add_typer(models_app, name="models", help="Which models there are, and who plays which role.")
 
@@ -113,9 +115,15 @@ def _run(job: "Job", *, direct: bool, quiet: bool, run_id: str | None = None) ->
 
 
 def _run_flow(job: "Job", run_id: str) -> "RunSummary":
-    from flows import prefect_settings
+    import os
 
-    prefect_settings.apply_defaults(quiet=True)
+    from flows import prefect_settings
+    from flows.wiring import resolve_models
+
+    # What is wrong with the job need not wait for Prefect to start.
+    resolve_models(job, os.environ)
+
+    prefect_settings.prepare_terminal()
 
     from flows.pipeline import run_flow
 
@@ -337,7 +345,7 @@ def _backfill(plan: "Backfill", backfill_id: str | None, *, direct: bool) -> "Ba
     try:
         if direct:
             return run_backfill(plan, run_directly, backfill_id)
-        prefect_settings.apply_defaults(quiet=True)
+        prefect_settings.prepare_terminal()
 
         from flows.backfill import run_backfill_flow
 

@@ -44,7 +44,7 @@ def money(usd: float | None) -> str:
 def watching(run_id: str, *, quiet: bool) -> Iterator[None]:
     """Show the progress of a run on stderr while the body runs.
 
-    A bar on a terminal; elsewhere a line when a stage begins and every ten seconds.
+    A bar on a terminal; elsewhere a line when a stage is over and every ten seconds.
     """
     if quiet:
         yield
@@ -63,12 +63,18 @@ def watching(run_id: str, *, quiet: bool) -> Iterator[None]:
 
 
 def _show_lines(progress: "Progress", over: threading.Event) -> None:
-    stage, last = "", 0.0
-    while not over.wait(_REFRESH_S):
-        now = time.monotonic()
-        if progress.stage != stage or now - last >= _LINE_EVERY_S:
-            stage, last = progress.stage, now
-            print(f"{stage}: {_counts(progress)}", file=sys.stderr)
+    told, last = 0, time.monotonic()
+    is_over = False
+    while not is_over:
+        is_over = over.wait(_REFRESH_S)
+        while told < len(progress.closed):
+            stage, done, failed = progress.closed[told]
+            told, last = told + 1, time.monotonic()
+            if done:
+                print(f"{stage}: {done:,} documents, {failed:,} failed", file=sys.stderr)
+        if not is_over and time.monotonic() - last >= _LINE_EVERY_S:
+            last = time.monotonic()
+            print(f"{progress.stage} ... {_counts(progress)}", file=sys.stderr)
 
 
 def _show_bar(progress: "Progress", over: threading.Event) -> None:

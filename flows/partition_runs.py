@@ -11,12 +11,11 @@ from pydantic import BaseModel
 
 from flows.partitions import Span, partition_job, run_ids, spans
 from flows.wiring import Direct, new_run_id, run_pipeline, start_run, summary
-from llms.responses import ResponseStore
 from schemas.job import Backfill, Job
 from schemas.manifest import RunStatus, RunSummary
 from storage.manifests import MANIFEST, read_manifest
 from storage.store import Lake
-from tasks.runtime import responses_url
+from tasks.ledger_rows import spent_usd
 
 RunOne = Callable[[Job, str, str], RunSummary]
 """Run a job as (job, parent, run id)."""
@@ -82,8 +81,11 @@ def run_backfill(backfill: Backfill, run_one: RunOne, backfill_id: str) -> Backf
         backfill_id: Id of the parent; the runs' ids derive from it.
     """
     lake = Lake(backfill.job.lake)
+    if lake.is_local:
+        # Absolute as in the manifests, so that a finished partition is told in the same words.
+        lake = Lake(os.path.abspath(lake.root))
     planned = list(run_ids(backfill_id, spans(backfill)))
-    before = spent_before(lake, [run_id for _, run_id in planned])
+    before = spent_usd(lake, [run_id for _, run_id in planned])
     left = None
     if backfill.budget_usd is not None:
         left = backfill.budget_usd - sum(before.values())
@@ -111,15 +113,6 @@ def run_backfill(backfill: Backfill, run_one: RunOne, backfill_id: str) -> Backf
         futures = [threads.submit(copy_context().run, run_span, item) for item in planned]
         done = [one for one in (future.result() for future in futures) if one is not None]
     return _total(backfill_id, done, left=len(planned) - len(done))
-
-
-def spent_before(lake: Lake, ids: Sequence[str]) -> dict[str, float]:
-    """What each run has spent already, by the response store's durable book."""
-    store = ResponseStore(responses_url(lake))
-    try:
-        return {run_id: store.spent(run_id) for run_id in ids}
-    finally:
-        store.close()
 
 
 def _finished(lake: Lake, run_id: str) -> RunSummary | None:

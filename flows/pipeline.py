@@ -17,7 +17,7 @@ from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
-from flows.wiring import WINDOW, run_pipeline, start_run
+from flows.wiring import USER_ERRORS, WINDOW, run_pipeline, start_run
 from schemas.job import Job
 from schemas.manifest import RunStatus, RunSummary, ShardResult
 from storage.manifests import read_manifest
@@ -80,7 +80,11 @@ def document_pipeline(job: Job, parent: str | None = None, run_id: str | None = 
         run_id: Go on with this run instead of starting a new one; leave it empty.
     """
     logger = get_run_logger()
-    manifest = start_run(job, env=os.environ, parent=parent, run_id=run_id)
+    try:
+        manifest = start_run(job, env=os.environ, parent=parent, run_id=run_id)
+    except USER_ERRORS as error:
+        # A sentence where the run is looked at; raised, it would be a traceback.
+        return Failed(message=str(error), data=error)
     logger.info("run %s into %s", manifest.run_id, manifest.job.lake)
     done = run_pipeline(manifest, Orchestrated())
     logger.info(
@@ -99,9 +103,21 @@ def document_pipeline(job: Job, parent: str | None = None, run_id: str | None = 
 
 
 def run_flow(job: Job, parent: str | None, run_id: str | None) -> RunSummary:
-    """Run the flow here and return its summary, whichever state it ends in."""
+    """Run the flow here and return its summary, whichever state it ends in.
+
+    Raises:
+        USER_ERRORS: The run could not be started.
+    """
     state = cast("State[Any]", document_pipeline(job, parent, run_id, return_state=True))
-    return RunSummary.model_validate(state.result(raise_on_failure=False))
+    return RunSummary.model_validate(left_by(state))
+
+
+def left_by(state: State[Any]) -> Any:
+    """What a flow returned, whichever state it ended in; raises what kept it from returning."""
+    result = state.result(raise_on_failure=False)
+    if isinstance(result, BaseException):
+        raise result
+    return result
 
 
 def final_state(done: RunSummary) -> State[Any]:

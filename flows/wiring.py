@@ -6,22 +6,22 @@ import secrets
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Protocol
 
 from llms.failures import LlmError
-from llms.providers import resolve
+from llms.providers import key, providers_of, resolve
 from schemas.job import Job
 from schemas.manifest import Books, Manifest, RunStatus, RunSummary, ShardResult
-from schemas.tables import ATTEMPTS
+from schemas.roles import Resolution
 from storage.manifests import MANIFEST, read_manifest, write_manifest
 from storage.store import Lake, LakeError
 from tasks.books import BooksError, check_books
 from tasks.costs import run_cost
 from tasks.discovery import SourceError
 from tasks.jobs import JobError, expand
+from tasks.ledger_rows import add_attempts, book_lost
 from tasks.progress import progress_of
 from tasks.record_rows import extraction_key
 from tasks.runtime import close_runtime
@@ -126,10 +126,12 @@ def start_run(
     now = datetime.now(UTC)
     if run_id is not None and lake.exists(lake.run(run_id, MANIFEST)):
         pinned = read_manifest(lake, run_id)
+        _check_keys(pinned.resolution, env)
+        book_lost(lake, run_id)
         kept = pinned.job.model_copy(update={"budget_usd": job.budget_usd})
         manifest = pinned.model_copy(update={"job": kept, "status": RunStatus.RUNNING})
     else:
-        resolution = resolve(job, env)
+        resolution = resolve_models(job, env)
         manifest = Manifest(
             run_id=run_id or new_run_id(now),
             job=job,
@@ -145,6 +147,22 @@ def start_run(
     write_manifest(lake, manifest)
     progress_of(manifest.run_id).budget_usd = job.budget_usd
     return manifest
+
+
+def resolve_models(job: Job, env: Mapping[str, str]) -> Resolution:
+    """Which models play which role in a run of `job`, once their providers' keys are there.
+
+    Raises:
+        ProviderError, CatalogError: A profile, a model or a key is at fault; nothing was sent.
+    """
+    resolution = resolve(job, env)
+    _check_keys(resolution, env)
+    return resolution
+
+
+def _check_keys(resolution: Resolution, env: Mapping[str, str]) -> None:
+    for provider in providers_of(resolution, env).values():
+        key(provider, env)
 
 
 def run_pipeline(manifest: Manifest, backend: Backend) -> RunSummary:
@@ -166,8 +184,7 @@ def run_pipeline(manifest: Manifest, backend: Backend) -> RunSummary:
     finally:
         left = close_runtime(manifest.job.lake, manifest.run_id)
         if left:
-            path = lake.attempts(manifest.run_id, "unclaimed")
-            lake.write_rows(path, [asdict(attempt) for attempt in left], ATTEMPTS)
+            add_attempts(lake, lake.attempts(manifest.run_id, "unclaimed"), left)
     return summary(manifest, lake)
 
 

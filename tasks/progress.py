@@ -15,6 +15,7 @@ class Progress:
         failed: Documents that went to the dead letters.
         usd: Spent so far.
         budget_usd: What may be spent; null means no cap.
+        closed: The stages that are over, with the documents each saw and failed.
     """
 
     stage: str = "start"
@@ -23,11 +24,13 @@ class Progress:
     failed: int = 0
     usd: float = 0.0
     budget_usd: float | None = None
+    closed: list[tuple[str, int, int]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def enter(self, stage: str, total: int | None = None) -> None:
         """Begin a stage: its counters start at zero, the money goes on."""
         with self._lock:
+            self.closed.append((self.stage, self.done, self.failed))
             self.stage, self.total, self.done, self.failed = stage, total, 0, 0
 
     def advance(self, done: int, failed: int = 0) -> None:

@@ -1,32 +1,55 @@
 """The four stages as functions of paths: what a thread, a Prefect task or a test calls."""
 
-from dataclasses import asdict
 from datetime import UTC, datetime
 
+from llms.failures import CallError
 from schemas.manifest import ShardResult
-from schemas.tables import ATTEMPTS
 from storage.manifests import read_manifest, write_manifest
 from storage.store import Lake
+from tasks import extract
 from tasks.analysis import AnalysisResult, analyze
-from tasks.extract import extract_shard
 from tasks.ingest import IngestResult, ShardRef, ingest
+from tasks.insights import STAGE as INSIGHTS
+from tasks.ledger_rows import add_attempts, requests_of
 from tasks.progress import progress_of
 from tasks.report import write_report
 from tasks.runtime import runtime_of
 
-__all__ = ["AnalysisResult", "IngestResult", "ShardRef", "ShardResult", "extract_shard"]
+__all__ = ["AnalysisResult", "IngestResult", "ShardRef", "ShardResult"]
 
 ANALYZE = "analyze"
 """Name of the analysis in the ledger, beside the shards."""
+
+
+_stopped: dict[str, CallError] = {}
+"""What stopped a run in this process, by run id: its shards that wait need not meet it too."""
 
 
 def ingest_run(lake_url: str, run_id: str) -> IngestResult:
     """Find, parse and shard the documents of a run's job."""
     lake = Lake(lake_url)
     job = read_manifest(lake, run_id).job
+    _stopped.pop(run_id, None)
     progress = progress_of(run_id)
     progress.enter("ingest")
-    return ingest(job, lake, run_id, now=lambda: datetime.now(UTC), progress=progress.advance)
+    result = ingest(job, lake, run_id, now=lambda: datetime.now(UTC), progress=progress.advance)
+    progress.advance(0, sum(result.books.failed.values()))
+    return result
+
+
+def extract_shard(ref: ShardRef, lake_url: str, run_id: str) -> ShardResult:
+    """Extract the documents of one shard; nothing is sent once a shard was told to stop.
+
+    Raises:
+        CallError: A wrong key or a request the provider rejects, met by this shard or another.
+    """
+    if stopped := _stopped.get(run_id):
+        raise CallError.of(stopped.failure_class, str(stopped))
+    try:
+        return extract.extract_shard(ref, lake_url, run_id)
+    except CallError as error:
+        _stopped[run_id] = error
+        raise
 
 
 def analyze_run(lake_url: str, run_id: str) -> AnalysisResult:
@@ -34,11 +57,18 @@ def analyze_run(lake_url: str, run_id: str) -> AnalysisResult:
     runtime = runtime_of(lake_url, run_id)
     manifest = read_manifest(runtime.lake, run_id)
     progress_of(run_id).enter(ANALYZE)
-    result = runtime.run(analyze(manifest, runtime.lake, runtime.client))
-    attempts = runtime.take_attempts([None])
+    # Figures of nothing are not worth a call.
+    ask = runtime.client if manifest.extract.done else None
+    result = runtime.run(analyze(manifest, runtime.lake, ask))
+    # A run that was resumed finds its own answers in the store; they are in its ledger already.
+    booked = requests_of(runtime.lake, run_id, INSIGHTS)
+    attempts = [
+        attempt
+        for attempt in runtime.take_attempts([None])
+        if not (attempt.from_store and attempt.request_key in booked)
+    ]
     if attempts:
-        path = runtime.lake.attempts(run_id, ANALYZE)
-        runtime.lake.write_rows(path, [asdict(attempt) for attempt in attempts], ATTEMPTS)
+        add_attempts(runtime.lake, runtime.lake.attempts(run_id, ANALYZE), attempts)
     progress_of(run_id).spend(runtime.budget.spent_usd)
     return result
 

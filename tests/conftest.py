@@ -1,5 +1,4 @@
-"""What several test modules share: a project root, and one real Prefect server for the few that
-need it."""
+"""What several test modules share: a provider that costs money, and one real Prefect server."""
 
 import os
 import socket
@@ -9,9 +8,12 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
+
+from tests.small_runs import PaidProvider
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
@@ -86,3 +88,19 @@ def _wait_for(url: str, server: "subprocess.Popen[bytes]") -> None:
         else:
             return
     raise AssertionError("the Prefect server did not answer")
+
+
+@pytest.fixture
+def paid(monkeypatch: pytest.MonkeyPatch) -> PaidProvider:
+    """A provider of the profile `openai` that costs money, with its key in the environment."""
+    import httpx2
+
+    from llms.client import Client
+
+    provider = PaidProvider()
+    transport = httpx2.ASGITransport(app=provider)
+    monkeypatch.setattr("tasks.runtime.Client", partial(Client, transports={"openai": transport}))
+    for name, value in provider.ENV.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+    return provider

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from llms.offline.page import Page
 from llms.offline.vocabulary import HAS_SUFFIX, HOUSE_NUMBER, NOT_ADDRESS, POSTCODE, STREET
@@ -37,6 +38,8 @@ class Block:
     score: float
 
 
+# Lines are looked at from every line above them, and again when a document is asked about again.
+@lru_cache(maxsize=4096)
 def address_score(words: str) -> float:
     """How much one line looks like part of an address: street, house number, postcode."""
     score = 0.0
@@ -93,6 +96,7 @@ def blocks(page: Page, *, among: int | None = None) -> list[Block]:
     return found
 
 
+@lru_cache(maxsize=4096)
 def _is_something_else(words: str) -> bool:
     """Whether a line is no part of an address: a number alone, a date, a company, a label."""
     if not _WORD.search(words) or _MOMENT.search(words) or NOT_ADDRESS.search(words):

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from llms.offline.labels import Label, LabelNode, Labels, Words
 from llms.offline.lexicon import Kind
-from llms.offline.plans import Label, LabelNode, Plan
+from llms.offline.plans import Plan
 from llms.offline.words import TOKEN, lowered
 from llms.prompts import CUT
 from llms.recognition import (
@@ -48,6 +49,9 @@ _FINDERS: dict[Kind, Callable[[str], list[Mention]]] = {
     Kind.DURATION: find_durations,
     Kind.EMAIL: find_emails,
 }
+
+Token = tuple[str, int, int]
+"""A word in lower case, where it begins and where it ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +116,7 @@ class Page:
         self._mentions: dict[Kind, list[Mention]] = {}
         self._starts: dict[Kind, list[int]] = {}
         self._zones: dict[int, list[Zone]] = {}
-        self.tokens = [(m.group(), m.start(), m.end()) for m in TOKEN.finditer(self.low)]
+        self.tokens = [(m[0], *m.span()) for m in TOKEN.finditer(self.low)]
         self._found: list[Hit] = []
         self.hits = self._find_hits(plan.labels)
         self.by_field: dict[int, list[Hit]] = {}
@@ -154,36 +158,53 @@ class Page:
         starts = self._starts[kind]
         return mentions[bisect_left(starts, start) : bisect_left(starts, end)]
 
+    # ----- words
+
+    def places_in(self, start: int, end: int) -> tuple[list[Token], dict[str, list[int]]]:
+        """The words of `start:end` and, by word, at which numbers of that list it stands."""
+        if ("places", (start, end)) not in self.memo:
+            self.memo["places", (start, end)] = self._find_places(start, end)
+        known: tuple[list[Token], dict[str, list[int]]] = self.memo["places", (start, end)]
+        return known
+
+    def _find_places(self, start: int, end: int) -> tuple[list[Token], dict[str, list[int]]]:
+        # Read anew rather than cut from `tokens`: the stretch may begin or end inside a word.
+        tokens = [(m[0], *m.span()) for m in TOKEN.finditer(self.low, start, end)]
+        places: dict[str, list[int]] = {}
+        for number, (word, _, _) in enumerate(tokens):
+            places.setdefault(word, []).append(number)
+        return tokens, places
+
     # ----- labels
 
-    def _find_hits(self, root: LabelNode) -> list[Hit]:
-        tokens = self.tokens
+    def _find_hits(self, labels: Labels) -> list[Hit]:
+        root, tokens, low = labels.root, self.tokens, self.low
         hits = self._found
         position, count = 0, len(tokens)
         while position < count:
-            node = root.get(tokens[position][0])
-            end = tokens[position][2]
-            joined = self._hyphenated(root, position) if self.low[end : end + 1] == "-" else None
+            word, start, end = tokens[position]
+            node = root.get(word)
+            joined = self._hyphenated(root, position) if low.startswith("-", end) else None
             if joined is not None:
                 node = joined
             if node is None:
                 position += 1
                 continue
-            best: Label | None = node.label
+            best: Words | None = node.words
             last = step = position + (joined is not None)
             while (step := step + 1) < count:
                 node = node.get(tokens[step][0])
                 if node is None:
                     break
-                gap = self.low[tokens[step - 1][2] : tokens[step][1]]
+                gap = low[tokens[step - 1][2] : tokens[step][1]]
                 if len(gap) > 4 or not _GAP.fullmatch(gap):
                     break
-                if node.label is not None:
-                    best, last = node.label, step
+                if node.words is not None:
+                    best, last = node.words, step
             if best is None:
                 position += 1
                 continue
-            hit = self._hit(tokens[position][1], tokens[last][2], best)
+            hit = self._hit(start, tokens[last][2], labels.label(best))
             if hit is not None:
                 hits.append(hit)
             position = last + 1
@@ -198,7 +219,7 @@ class Page:
         if start != end + 1:
             return None
         node = root.get(first + second)
-        return node if node is not None and node.label is not None else None
+        return node if node is not None and node.words is not None else None
 
     def _hit(self, start: int, end: int, label: Label) -> Hit | None:
         line = self.line_of(start)

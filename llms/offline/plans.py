@@ -3,14 +3,15 @@
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache
 from itertools import pairwise
 from typing import Any
 
+from llms.offline.labels import Labels, Words, spellings
 from llms.offline.lexicon import CONCEPTS, Kind
-from llms.offline.vocabulary import CHOICE_WORDS, WEAK_LABELS
-from llms.offline.words import bare, name_words, words
+from llms.offline.vocabulary import CHOICE_WORDS
+from llms.offline.words import name_words, words
 
 _LABELS = re.compile(r'Printed beside: ((?:"[^"]*"(?:, )?)+)')
 _NOTATION = re.compile(
@@ -54,32 +55,12 @@ class FieldPlan:
     description: str
 
 
-class LabelNode(dict[str, "LabelNode"]):
-    """A word on the way to a label; `label` is set where one ends."""
-
-    __slots__ = ("label",)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.label: Label | None = None
-
-
-@dataclass(slots=True)
-class Label:
-    """A label: how much it speaks for which field, and whether it is also an ordinary word."""
-
-    length: int
-    weak: bool
-    fields: dict[int, float]
-    concepts: set[str]
-
-
 @dataclass(frozen=True, slots=True)
 class Plan:
     """A schema made ready: its fields and all labels, those of other concepts included."""
 
     fields: tuple[FieldPlan, ...]
-    labels: LabelNode
+    labels: Labels
 
 
 def plan_for(schema: dict[str, Any]) -> Plan:
@@ -87,49 +68,27 @@ def plan_for(schema: dict[str, Any]) -> Plan:
     return _plan(json.dumps(schema, sort_keys=False))
 
 
-@lru_cache(maxsize=256)
+# Cascades ask for ever other subsets of the same fields: what a plan costs is kept per field.
+@lru_cache(maxsize=128)
 def _plan(schema_json: str) -> Plan:
-    properties = json.loads(schema_json).get("properties", {})
-    fields = tuple(
-        _field_plan(index, name, schema) for index, (name, schema) in enumerate(properties.items())
-    )
-    root = LabelNode()
-    for concept_name, concept in CONCEPTS.items():
-        for label in concept.labels.split(";"):
-            _add(root, label, concept=concept_name)
-    for field, schema in zip(fields, properties.values(), strict=True):
-        for label, weight in _field_labels(field, str(schema.get("description", ""))):
-            _add(root, label, field=field.index, weight=weight)
-    return Plan(fields, root)
+    planned = [
+        _planned_field(name, json.dumps(schema))
+        for name, schema in json.loads(schema_json).get("properties", {}).items()
+    ]
+    fields = tuple(replace(field, index=index) for index, (field, _) in enumerate(planned))
+    return Plan(fields, Labels([weights for _, weights in planned]))
 
 
-def _add(
-    root: LabelNode, label: str, *, concept: str = "", field: int | None = None, weight: float = 0.0
-) -> None:
-    for spelling in {label, bare(label)}:
-        sequence = words(spelling)
-        if sequence:
-            _plant(root, sequence, concept, field, weight)
-            if 2 <= len(sequence) <= 3 and spelling.isascii():
-                # As keys of data are written: `dueDate`, `duedate`.
-                _plant(root, ("".join(sequence),), concept, field, weight)
-
-
-def _plant(
-    root: LabelNode, sequence: tuple[str, ...], concept: str, field: int | None, weight: float
-) -> None:
-    node = root
-    for word in sequence:
-        if word not in node:
-            node[word] = LabelNode()
-        node = node[word]
-    if node.label is None:
-        weak = len(sequence) == 1 and (len(sequence[0]) < 4 or sequence[0] in WEAK_LABELS)
-        node.label = Label(len(sequence), weak, {}, set())
-    if concept:
-        node.label.concepts.add(concept)
-    if field is not None:
-        node.label.fields[field] = max(weight, node.label.fields.get(field, 0.0))
+@lru_cache(maxsize=1024)
+def _planned_field(name: str, schema_json: str) -> tuple[FieldPlan, dict[Words, float]]:
+    """A field, whatever its place in a schema, and how much each label speaks for it."""
+    schema = json.loads(schema_json)
+    field = _field_plan(name, schema)
+    weights: dict[Words, float] = {}
+    for label, weight in _field_labels(field, str(schema.get("description", ""))):
+        for sequence in spellings(label):
+            weights[sequence] = max(weight, weights.get(sequence, 0.0))
+    return field, weights
 
 
 def _field_labels(field: FieldPlan, description: str) -> Iterator[tuple[str, float]]:
@@ -155,7 +114,7 @@ def own_labels(description: str) -> list[str]:
     return re.findall(r'"([^"]*)"', found.group(1)) if found else []
 
 
-def _field_plan(index: int, name: str, schema: dict[str, Any]) -> FieldPlan:
+def _field_plan(name: str, schema: dict[str, Any]) -> FieldPlan:
     description = str(schema.get("description", ""))
     multi = schema.get("type") == "array"
     inner = schema.get("items", {}) if multi else schema
@@ -169,7 +128,7 @@ def _field_plan(index: int, name: str, schema: dict[str, Any]) -> FieldPlan:
     concept = _concept(name, meaning, own_labels(description), allowed, as_printed)
     kind = _kind(name, concept, allowed, meaning, as_printed)
     return FieldPlan(
-        index=index,
+        index=0,
         name=name,
         kind=kind,
         concept=concept,
@@ -234,16 +193,23 @@ def _concept(
             continue
         if allowed is None and concept.kind in (Kind.CATEGORY, Kind.INTEGER, Kind.COUNT):
             continue
-        phrases = [name_words(phrase) for phrase in concept.names.split(";")]
+        phrases, known = _naming(concept_name)
         score = max(_name_score(own, phrase) for phrase in phrases)
         score += max((_described_score(described, phrase) for phrase in phrases), default=0.0)
-        known = {words(label) for label in concept.labels.split(";")}
         score += 0.3 * min(3, len(printed & known))
         if as_printed and concept.kind in (Kind.DATE, Kind.AMOUNT):
             score += 0.2
         if score > best_score:
             best, best_score = concept_name, score
     return best
+
+
+@cache
+def _naming(concept: str) -> tuple[list[Words], frozenset[Words]]:
+    """The phrases that mean a concept of the lexicon, and its labels as word sequences."""
+    names, labels = CONCEPTS[concept].names, CONCEPTS[concept].labels
+    phrases = [name_words(phrase) for phrase in names.split(";")]
+    return phrases, frozenset(words(label) for label in labels.split(";"))
 
 
 def _is_allowed(kind: Kind, allowed: frozenset[Kind] | None) -> bool:

@@ -283,13 +283,14 @@ def _categories(field: FieldPlan, page: Page, zone: Zone) -> Iterator[Found]:
 
 def choose(field: FieldPlan, page: Page, start: int, end: int) -> list[Found]:
     """The choices of a category whose words stand in `start:end`, the earliest word first."""
-    tokens = [(m.group(), m.start(), m.end()) for m in TOKEN.finditer(page.low, start, end)]
+    tokens, places = page.places_in(start, end)
     found: list[Found] = []
     for rank, (choice, sequences) in enumerate(field.choices):
         for sequence in sequences:
             size = len(sequence)
-            for i in range(len(tokens) - size + 1):
-                if tuple(t[0] for t in tokens[i : i + size]) == sequence:
+            for i in places.get(sequence[0], ()):
+                # Most sequences are one word, and that one has been looked up.
+                if size == 1 or tuple(t[0] for t in tokens[i : i + size]) == sequence:
                     at, stop = tokens[i][1], tokens[i + size - 1][2]
                     found.append(Found(choice, at, stop, 1.0 - 0.001 * rank))
                     break
