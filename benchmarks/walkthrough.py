@@ -226,7 +226,9 @@ def _against_labels(lake: Lake, manifest: Manifest) -> str:
 
 def _field_row(rows: _Rows, doc_id: str, field: str) -> str:
     row = rows.one("records", doc_id)
-    return vertical({k: v for k, v in row.items() if k == field or k.startswith(f"{field}__")})
+    mine = {k: v for k, v in row.items() if k == field or k.startswith(f"{field}__")}
+    label = load_gold(SAMPLES).labels[row["uri"]].fields[field]
+    return f"{vertical(mine)}\n| label of the sample | {label} |"
 
 
 def _metrics(rows: _Rows) -> str:

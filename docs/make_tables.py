@@ -55,7 +55,7 @@ OPTIONS: tuple[type[BaseModel], ...] = (
 
 SHOWN_MODELS = 5
 
-_PLACE = re.compile(r"(<!-- made: ([a-z0-9_-]+) -->\n).*?(\n<!-- end -->)", re.DOTALL)
+_PLACE = re.compile(r"(<!-- made: ([a-z0-9_-]+) -->\n)(?:(?!<!-- ).)*(<!-- end -->)", re.DOTALL)
 _WORDS = {
     str: "text",
     int: "integer",
@@ -68,7 +68,7 @@ _WORDS = {
 
 def filled(page: str, made: Mapping[str, str]) -> str:
     """`page` with the contents of its places made anew; `KeyError` for a place nobody makes."""
-    return _PLACE.sub(lambda m: f"{m[1]}{made[m[2]]}{m[3]}", page)
+    return _PLACE.sub(lambda m: f"{m[1]}{made[m[2]]}\n{m[3]}", page)
 
 
 def places(page: str) -> list[str]:

@@ -123,7 +123,7 @@ def _run_flow(job: "Job", run_id: str) -> "RunSummary":
     # What is wrong with the job need not wait for Prefect to start.
     resolve_models(job, os.environ)
 
-    prefect_settings.prepare_terminal()
+    prefect_settings.apply_defaults(quiet=True)
 
     from flows.pipeline import run_flow
 
@@ -345,7 +345,7 @@ def _backfill(plan: "Backfill", backfill_id: str | None, *, direct: bool) -> "Ba
     try:
         if direct:
             return run_backfill(plan, run_directly, backfill_id)
-        prefect_settings.prepare_terminal()
+        prefect_settings.apply_defaults(quiet=True)
 
         from flows.backfill import run_backfill_flow
 

@@ -17,6 +17,7 @@ from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
+from flows.console import money
 from flows.wiring import USER_ERRORS, WINDOW, run_pipeline, start_run
 from schemas.job import Job
 from schemas.manifest import RunStatus, RunSummary, ShardResult
@@ -133,12 +134,17 @@ def final_state(done: RunSummary) -> State[Any]:
 def _publish(done: RunSummary) -> None:
     """Show the money and the report as artifacts of the flow run."""
     rows: list[dict[str, Any]] = [
-        {"figure": "spent by this run", "usd": done.usd},
-        {"figure": "cost of these records", "usd": done.records_usd},
-        {"figure": "the same on one strong model", "usd": done.baseline_usd},
-        {"figure": "the same calls at catalog prices (offline)", "usd": done.projected_usd},
-        {"figure": "saving (times)", "usd": done.saving},
+        {"figure": "spent by this run", "value": money(done.usd)},
+        {"figure": "cost of these records", "value": money(done.records_usd)},
+        {"figure": "the same on one strong model", "value": money(done.baseline_usd)},
     ]
+    if done.projected_usd is not None:
+        offline = "the same calls at catalog prices (they were answered offline)"
+        rows.append({"figure": offline, "value": money(done.projected_usd)})
+    if done.saving is not None:
+        rows.append(
+            {"figure": "times cheaper than one strong model", "value": f"{done.saving:.1f}"}
+        )
     create_table_artifact(table=rows, key="cost", description=f"Cost of run {done.run_id}")
     if done.report:
         lake = Lake(done.lake)

@@ -1,8 +1,6 @@
 """Which Prefect settings does docmill need? Set before Prefect comes, never over the user's."""
 
-import atexit
 import os
-import sys
 
 DEFAULTS = {
     # No telemetry, neither the server's nor the client's.
@@ -15,17 +13,6 @@ DEFAULTS = {
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE": "200",
     "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_BATCH_SIZE": "500",
 }
-
-
-def prepare_terminal() -> None:
-    """Apply the defaults for a command that shows a run's progress itself; call before Prefect.
-
-    Prefect's threads outlive the interpreter's end, and DuckDB's bindings then list on stderr
-    every object those threads still hold. Nobody can act on that, so stderr is closed once all
-    exit handlers have run: those registered later (Prefect's) run before this one.
-    """
-    apply_defaults(quiet=True)
-    atexit.register(lambda: os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno()))
 
 
 def apply_defaults(quiet: bool = False) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from llms.calls import Ask, Reply
 from llms.excerpts import around
-from llms.extraction import TIERS, Document, Question, ask_fields
+from llms.extraction import TIERS, Document, Question, ask_fields, narrowed
 from llms.failures import CallError, FailureClass
 from llms.judgement import Candidate, Evidence, Problem, combine, contradictions, weigh
 from schemas.fields import DocumentType
@@ -83,7 +83,7 @@ class _Climb:
     async def ask_tier(self, pending: list[str], tier: int) -> None:
         """Ask one tier for the pending fields and combine its answers with what is known."""
         question = Question(
-            document_type=self.document_type.subset(set(pending)),
+            document_type=narrowed(self.document_type, pending),
             text=self._text_for(pending),
             tier=tier,
             stage="escalate" if self.replies or self.error else "extract",

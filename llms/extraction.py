@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from llms.calls import Ask, Call, Reply
 from llms.excerpts import pieces
@@ -68,8 +69,20 @@ class Question:
 
     def about(self, names: Collection[str], text: str) -> "Question":
         """The same question about fewer fields or another piece of text."""
-        wanted = self.document_type.subset(set(names))
-        return replace(self, document_type=wanted, text=text)
+        return replace(self, document_type=narrowed(self.document_type, names), text=text)
+
+
+def narrowed(document_type: DocumentType, names: Collection[str]) -> DocumentType:
+    """`document_type.subset(names)`; documents keep asking for the same subsets."""
+    return _narrowed(document_type, frozenset(names))
+
+
+@lru_cache(maxsize=1024)
+def _narrowed(document_type: DocumentType, names: frozenset[str]) -> DocumentType:
+    return document_type.subset(set(names))
+
+
+_schema = lru_cache(maxsize=1024)(extraction_schema)
 
 
 async def ask_fields(
@@ -122,7 +135,7 @@ def _call(document: Document, question: Question) -> Call:
         system=system,
         user=user,
         schema_name=EXTRACTION,
-        schema=extraction_schema(wanted),
+        schema=_schema(wanted),
         doc_id=document.doc_id,
         max_output_tokens=200 + room,
         avoid=question.avoid,

@@ -1,7 +1,9 @@
 """Is one answered field good enough? Validity, grounding, own rules, confidence; nothing else."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
@@ -22,6 +24,9 @@ class Problem(StrEnum):
 
 
 HARD = frozenset({Problem.INVALID, Problem.UNGROUNDED, Problem.RULE, Problem.MISSING})
+
+
+_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +195,14 @@ def _as_other(spec: FieldSpec, values: tuple[str, ...]) -> str | list[str] | Non
 
 
 def _alike(left: tuple[str, ...], right: tuple[str, ...]) -> bool:
-    return sorted(v.casefold() for v in left) == sorted(v.casefold() for v in right)
+    return sorted(map(_comparable, left)) == sorted(map(_comparable, right))
+
+
+def _comparable(value: str) -> str:
+    """The value but for its case or, of a number, its trailing zeros: 119.00 is 119."""
+    if _NUMBER.fullmatch(value):
+        return str(Decimal(value).normalize())
+    return value.casefold()
 
 
 def _shown(value: str) -> str:

@@ -1,6 +1,7 @@
 """Which document type is it? A glob decides, else the words of the text, else a cheap model."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -99,18 +100,13 @@ def clear_winner(text: str, types: Sequence[DocumentType]) -> str | None:
     """
     head = text[:HEAD_CHARS].casefold()
     heading = head[:_HEADING_CHARS]
-    shared: dict[str, int] = {}
-    for t in types:
-        for signal in t.signals:
-            shared[signal] = shared.get(signal, 0) + 1
     votes: dict[str, float] = {}
-    for t in types:
+    for t, ballot in zip(types, _ballots(tuple(t.signals for t in types)), strict=True):
         total = 0.0
-        for signal in t.signals:
+        for folded, weight in ballot:
             # Most signals are not there at all, and looking for a string is far cheaper.
-            if signal.casefold() not in head or not (pattern := _pattern(signal)).search(head):
+            if folded not in head or not (pattern := _pattern(folded)).search(head):
                 continue
-            weight = (1 + 0.5 * signal.count(" ")) / shared[signal]
             total += 2 * weight if pattern.search(heading) else weight
         votes[t.name] = total
     ranked = sorted(votes, key=lambda name: -votes[name])
@@ -119,9 +115,18 @@ def clear_winner(text: str, types: Sequence[DocumentType]) -> str | None:
     return ranked[0] if first >= _MIN_VOTES and first >= _MIN_LEAD * second else None
 
 
+@lru_cache(maxsize=64)
+def _ballots(signals: tuple[tuple[str, ...], ...]) -> list[list[tuple[str, float]]]:
+    """Per type its signals, case folded, with the weight of their votes."""
+    shared = Counter(signal for of_type in signals for signal in of_type)
+    return [
+        [(signal.casefold(), (1 + 0.5 * signal.count(" ")) / shared[signal]) for signal in of_type]
+        for of_type in signals
+    ]
+
+
 @lru_cache(maxsize=4096)
-def _pattern(signal: str) -> re.Pattern[str]:
-    folded = re.escape(signal.casefold())
-    before = r"(?<!\w)" if signal[:1].isalnum() else ""
-    after = r"(?!\w)" if signal[-1:].isalnum() else ""
-    return re.compile(f"{before}{folded}{after}")
+def _pattern(folded: str) -> re.Pattern[str]:
+    before = r"(?<!\w)" if folded[:1].isalnum() else ""
+    after = r"(?!\w)" if folded[-1:].isalnum() else ""
+    return re.compile(f"{before}{re.escape(folded)}{after}")

@@ -241,6 +241,6 @@ def _sdk(base_url: str, key: str, http: httpx2.AsyncClient) -> "AsyncOpenAI":
 
 
 def _in_process_transport() -> httpx2.AsyncBaseTransport:
-    from llms.offline.app import create_app
+    from llms.offline.helper import OfflineTransport
 
-    return httpx2.ASGITransport(app=create_app())
+    return OfflineTransport()

@@ -163,18 +163,18 @@ async def _mend(
     old = fields[name]
     tier = old.tier or 0
     replies: list[Reply] = []
-    attempts = [
-        (tier, {name: list(old.values)}),
-        *((up, None) for up in range(tier + 1, len(TIERS))),
-    ]
-    for asked_tier, rejected in attempts:
+    # A verdict on a list does not say which entry is wrong, so none of them may be forbidden; the
+    # same list again settles nothing.
+    rejected = None if document_type.field(name).multi else {name: list(old.values)}
+    for asked_tier in range(tier, len(TIERS)):
+        is_retry = asked_tier == tier
         question = Question(
             document_type=document_type.subset({name}),
             text=document.text,
             tier=asked_tier,
             stage="retry",
             longest=policy.max_input_chars,
-            rejected=rejected,
+            rejected=rejected if is_retry else None,
             feedback=f"{name}: {reason}",
         )
         try:
@@ -188,7 +188,7 @@ async def _mend(
         if asked_tier == len(TIERS) - 1:
             threshold = policy.min_confidence_last
         candidate = weigh(judged[name], threshold)
-        again = rejected is not None and set(candidate.values) & set(old.values)
+        again = is_retry and _says_again(candidate.values, old.values, rejected is None)
         if candidate.problems or again or not _fits(document_type, name, candidate, fields):
             continue
         mended = field_result(candidate, settled=True)
@@ -202,6 +202,10 @@ async def _mend(
         reason=f"found bad and not mended: {reason} (answer was {', '.join(old.values)[:80]!r})",
     )
     return given_up, replies
+
+
+def _says_again(new: tuple[str, ...], old: tuple[str, ...], is_list: bool) -> bool:
+    return sorted(new) == sorted(old) if is_list else bool(set(new) & set(old))
 
 
 def _fits(

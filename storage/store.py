@@ -99,7 +99,13 @@ class Lake:
             self.fs.pipe_file(target, data)
             return
         final = Path(target)
-        final.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            final.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise LakeError(
+                f"cannot make the folder {final.parent}: {error.strerror or error}; choose "
+                "another lake"
+            ) from error
         temporary = final.with_name(f".{final.name}.{uuid.uuid4().hex}.tmp")
         try:
             with temporary.open("wb") as file:

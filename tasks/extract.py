@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Collection, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -18,10 +18,11 @@ from llms.verifier import Verification, how_many, margin, verify
 from schemas.fields import DocumentType
 from schemas.ledger import Attempt
 from schemas.manifest import Books, ShardResult
-from schemas.tables import ATTEMPTS, FAILURES, OUTCOMES, records_schema
+from schemas.tables import FAILURES, OUTCOMES, records_schema
 from storage.store import Lake
 from tasks.ingest import ShardRef
 from tasks.jobs import document_types
+from tasks.ledger_rows import add_attempts
 from tasks.progress import progress_of
 from tasks.record_rows import outcome_row, record_row
 from tasks.runtime import Runtime, runtime_of
@@ -186,7 +187,7 @@ def _write(
     """Write ledger, records and, last, outcomes; returns the new outcomes by document."""
     lake, manifest = runtime.lake, runtime.manifest
     key = manifest.extraction_key
-    _add_attempts(lake, lake.attempts(manifest.run_id, ref.shard), attempts)
+    add_attempts(lake, lake.attempts(manifest.run_id, ref.shard), attempts)
     finished = [work for work in works if work.parked is None]
     by_type: dict[str, list[_Work]] = {}
     for work in finished:
@@ -220,14 +221,6 @@ def _write(
     ]
     lake.write_rows(path, [*known.values(), *outcomes], OUTCOMES)
     return {row["doc_id"]: row for row in outcomes}
-
-
-def _add_attempts(lake: Lake, path: str, attempts: list[Attempt]) -> None:
-    """Add ledger rows; a run that was parked and resumed comes to a shard more than once."""
-    table = pa.Table.from_pylist([asdict(attempt) for attempt in attempts], schema=ATTEMPTS)
-    if lake.exists(path):
-        table = pa.concat_tables([lake.read_table(path), table])
-    lake.write_table(path, table)
 
 
 def _append(lake: Lake, path: str, rows: list[dict[str, Any]], schema: pa.Schema) -> None:

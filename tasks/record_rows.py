@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from llms import prompts
@@ -119,10 +120,15 @@ def _baseline(
     if resolution.baseline is None:
         return None
     answers = sum(a.output_tokens - a.reasoning_tokens for a in attempts if a.stage == "extract")
-    schema = len(json.dumps(extraction_schema(document_type))) // 4 if document_type else 0
+    schema = _schema_tokens(document_type) if document_type else 0
     return baseline_document_usd(
         resolution.baseline, document["tokens"], answers, _PROMPT_OVERHEAD_TOKENS + schema
     )
+
+
+@lru_cache(maxsize=256)
+def _schema_tokens(document_type: DocumentType) -> int:
+    return len(json.dumps(extraction_schema(document_type))) // 4
 
 
 def _projected(attempts: Iterable[Attempt], resolution: Resolution) -> float | None:

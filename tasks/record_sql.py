@@ -11,10 +11,15 @@ import threading
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
-import duckdb
 import pyarrow as pa
+
+if TYPE_CHECKING:
+    # At run time it is imported where it is used: Prefect keeps flows, and so the globals of the
+    # modules they reach, alive past the interpreter's end, and DuckDB then complains of each of
+    # its objects that it finds there.
+    import duckdb
 
 Kind = Literal["number", "text", "date", "bool"]
 
@@ -65,6 +70,8 @@ class RecordSql:
         """Open an empty database; a query may use `memory_mb` MiB and `timeout_s` seconds."""
         self._timeout_s = timeout_s
         self._spill = tempfile.TemporaryDirectory(prefix="docmill-sql-")
+        import duckdb
+
         self._db = duckdb.connect(":memory:", config={"threads": 1})
         for name, value in {
             "memory_limit": f"{memory_mb}MiB",
@@ -117,6 +124,8 @@ class RecordSql:
         A result without an ORDER BY of its own is put in the order of its columns. Raises
         `RecordSqlError` when the SQL is not a single SELECT, fails, or exceeds memory or time.
         """
+        import duckdb
+
         if not self._is_locked:
             raise RecordSqlError("the tables are still being filled; lock them before asking")
         ordered = self._ordered(self._single_select(sql))
@@ -142,6 +151,8 @@ class RecordSql:
             self._rollback()
 
     def _rollback(self) -> None:
+        import duckdb
+
         try:
             self._db.execute("ROLLBACK")
         except duckdb.TransactionException:
@@ -149,6 +160,8 @@ class RecordSql:
             return
 
     def _single_select(self, sql: str) -> str:
+        import duckdb
+
         try:
             statements = self._db.extract_statements(sql)
         except duckdb.Error as error:
@@ -168,7 +181,7 @@ class RecordSql:
             return select
         return f"SELECT * FROM (\n{select}\n) ORDER BY ALL"  # noqa: S608 - locked, see above
 
-    def _fetch(self, cursor: duckdb.DuckDBPyConnection, max_rows: int) -> Result:
+    def _fetch(self, cursor: "duckdb.DuckDBPyConnection", max_rows: int) -> Result:
         columns = tuple(_column(name, str(kind)) for name, kind, *_ in cursor.description or [])
         kept: list[tuple[str | None, ...]] = []
         total = 0

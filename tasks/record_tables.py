@@ -10,7 +10,6 @@ of its records except the evidence. Texts and raw answers stay on disk.
 
 from collections.abc import Callable, Iterable, Iterator
 
-import duckdb
 import pyarrow as pa
 
 from schemas.fields import DocumentType
@@ -118,6 +117,8 @@ class _Loader:
         schema = records_schema(document_type)
         shown = [name for name in schema.names if not name.endswith("__evidence")]
         table = quoted(table_name(document_type.name))
+        import duckdb  # not at the top, for the reason given in `tasks.record_sql`
+
         digest = "sha256(batch::VARCHAR) AS record_sha256"
         listed = ", ".join(quoted(name) for name in shown)
         try:

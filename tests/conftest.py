@@ -7,13 +7,16 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.small_runs import PaidProvider
+if TYPE_CHECKING:
+    from tests.small_runs import PaidProvider
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
@@ -38,6 +41,38 @@ class PrefectServer:
         )
         assert done.returncode == 0, f"{command}: {done.stdout}\n{done.stderr}"
         return done.stdout
+
+    @contextmanager
+    def worker(self, pool: str) -> "Iterator[Worker]":
+        """A process worker of a pool that looks for work every second, until the context ends."""
+        command = [str(BIN / "prefect"), "worker", "start", "--pool", pool]
+        process = subprocess.Popen(
+            [*command, "--install-policy", "never"],
+            env={**self.environment, "PREFECT_WORKER_QUERY_SECONDS": "1"},
+            cwd=ROOT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            yield Worker(process)
+        finally:
+            process.terminate()
+            process.wait(timeout=60)
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A Prefect worker that runs."""
+
+    process: "subprocess.Popen[bytes]"
+
+    def wait_a_moment(self) -> None:
+        """Let half a second pass; fails when the worker has ended."""
+        try:
+            code = self.process.wait(timeout=0.5)
+        except subprocess.TimeoutExpired:
+            return
+        raise AssertionError(f"the worker ended with {code}")
 
 
 def free_port() -> int:
@@ -91,11 +126,13 @@ def _wait_for(url: str, server: "subprocess.Popen[bytes]") -> None:
 
 
 @pytest.fixture
-def paid(monkeypatch: pytest.MonkeyPatch) -> PaidProvider:
+def paid(monkeypatch: pytest.MonkeyPatch) -> "PaidProvider":
     """A provider of the profile `openai` that costs money, with its key in the environment."""
     import httpx2
 
+    # Imported here: most tests need neither a client nor a pipeline.
     from llms.client import Client
+    from tests.small_runs import PaidProvider
 
     provider = PaidProvider()
     transport = httpx2.ASGITransport(app=provider)

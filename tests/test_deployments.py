@@ -52,9 +52,9 @@ class TestAgainstARealServer:
             return json.load(answer)
 
     def run_to_its_end(
-        self, server: Any, deployment: str, parameters: dict[str, Any]
+        self, server: Any, worker: Any, deployment: str, parameters: dict[str, Any]
     ) -> dict[str, Any]:
-        """Start a run as the UI's form does and let a worker carry it out."""
+        """Start a run as the UI's form does and wait until the worker has carried it out."""
         found = self.call(server, "GET", f"/deployments/name/{deployment}")
         run = self.call(
             server,
@@ -62,17 +62,12 @@ class TestAgainstARealServer:
             f"/deployments/{found['id']}/create_flow_run",
             {"parameters": parameters},
         )
-        server.run(
-            "prefect",
-            "worker",
-            "start",
-            "--pool",
-            "docmill",
-            "--run-once",
-            "--install-policy",
-            "never",
-        )
-        return dict(self.call(server, "GET", f"/flow_runs/{run['id']}"))
+        for _ in range(600):
+            found = self.call(server, "GET", f"/flow_runs/{run['id']}")
+            if found["state_type"] in {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}:
+                break
+            worker.wait_a_moment()
+        return dict(found)
 
     def test_deploy_and_run_on_demand_and_backfill(
         self, prefect_server: Any, tmp_path: Path
@@ -98,7 +93,6 @@ class TestAgainstARealServer:
             "types": ["invoice"],
         }
 
-        run = self.run_to_its_end(prefect_server, "document-pipeline/on-demand", {"job": job})
         plan = {
             "job": job,
             "since": "2026-01-01",
@@ -106,7 +100,14 @@ class TestAgainstARealServer:
             "by": "path",
             "partition": "month",
         }
-        backfill = self.run_to_its_end(prefect_server, "backfill/backfill", {"plan": plan})
+        with prefect_server.worker("docmill") as worker:
+            run, backfill = (
+                self.run_to_its_end(prefect_server, worker, name, parameters)
+                for name, parameters in (
+                    ("document-pipeline/on-demand", {"job": job}),
+                    ("backfill/backfill", {"plan": plan}),
+                )
+            )
 
         assert (run["state_name"], backfill["state_name"]) == ("Completed", "Completed")
         manifests = [json.loads(p.read_text()) for p in tmp_path.glob("lake/runs/*/manifest.json")]
@@ -130,6 +131,25 @@ class TestAgainstARealServer:
         runs = self.call(prefect_server, "POST", "/flow_runs/filter", {})
         assert (summary["status"], summary["documents"]) == ("done", 1)
         assert [r["state_name"] for r in runs if r["parameters"].get("run_id") == summary["run_id"]]
+
+    def test_a_job_that_cannot_start_is_a_failed_flow_run_that_says_why(
+        self, prefect_server: Any, tmp_path: Path
+    ) -> None:
+        code = (
+            "from flows import prefect_settings; prefect_settings.apply_defaults()\n"
+            "from flows.pipeline import document_pipeline\n"
+            "from schemas.job import Job\n"
+            f"job = Job(profile='opnai', lake={str(tmp_path / 'lake')!r})\n"
+            "print(document_pipeline(job, return_state=True).message)\n"
+        )
+
+        out = prefect_server.run("python", "-c", code)
+
+        assert out.splitlines()[-1] == "there is no profile 'opnai'; did you mean 'openai'?"
+        runs = self.call(prefect_server, "POST", "/flow_runs/filter", {})
+        failed = [run["state"]["message"] for run in runs if run["state_type"] == "FAILED"]
+        assert failed == [out.splitlines()[-1]]
+        assert not (tmp_path / "lake").exists()
 
 
 @pytest.mark.slow
@@ -157,4 +177,5 @@ def test_the_command_runs_as_a_flow_without_any_server(tmp_path: Path) -> None:
     )
 
     assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
     assert json.loads(done.stdout.splitlines()[-1])["status"] == "done"

@@ -1,6 +1,10 @@
 """What the offline engines make of an answer schema."""
 
+from dataclasses import replace
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from llms.offline.concepts import Kind
 from llms.offline.page import Page
@@ -88,3 +92,43 @@ def test_a_hyphen_inside_a_compound_label_does_not_matter() -> None:
     page = Page("Rechnungs-Datum: 02.05.2026", plan)
 
     assert [page.text[hit.start : hit.end] for hit in page.by_field[0]] == ["Rechnungs-Datum:"]
+
+
+def labels_in(text: str, *fields: FieldSpec) -> list[str]:
+    page = Page(text, make_plan(*fields))
+    return [page.text[hit.start : hit.end] for hit in page.hits]
+
+
+def test_a_label_of_one_schema_is_none_for_another() -> None:
+    text = "Flurbnum: 17\nInvoice flurb code: 18\n"
+    special = FieldSpec(name="x", labels=("Flurbnum", "Invoice flurb code"))
+
+    assert labels_in(text, special) == ["Flurbnum:", "Invoice flurb code:"]
+    assert labels_in(text, FieldSpec(name="y")) == ["Invoice"]
+    assert labels_in(text, special) == ["Flurbnum:", "Invoice flurb code:"]
+
+
+def test_a_label_that_begins_a_known_one_takes_nothing_from_it() -> None:
+    text = "Due date: 1 May 2026\n"
+
+    assert labels_in(text, FieldSpec(name="x", labels=("Due date of the rent",))) == ["Due date:"]
+    assert labels_in(text, FieldSpec(name="x", labels=("Due",))) == ["Due date:"]
+
+
+@settings(deadline=None)  # the first plan of a process reads the whole lexicon
+@given(st.sets(st.sampled_from([spec.name for spec in shipped_type("invoice").fields]), min_size=1))
+def test_a_field_is_planned_alike_in_every_subset_of_its_type(names: set[str]) -> None:
+    invoice = shipped_type("invoice")
+    whole = {field.name: field for field in plan_for(extraction_schema(invoice)).fields}
+
+    part = plan_for(extraction_schema(invoice.subset(names)))
+
+    assert [replace(f, index=whole[f.name].index) for f in part.fields] == [
+        whole[f.name] for f in part.fields
+    ]
+    for at, field in enumerate(part.fields):
+        page = Page("Invoice number: 17\nTotal: 3.00\nSeller: A Ltd\nDate: 1 May 2026\n", part)
+        known = Page(page.text, plan_for(extraction_schema(invoice)))
+        own = [(hit.start, hit.label.fields[at]) for hit in page.by_field.get(at, ())]
+        index = whole[field.name].index
+        assert own == [(h.start, h.label.fields[index]) for h in known.by_field.get(index, ())]

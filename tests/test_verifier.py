@@ -115,6 +115,30 @@ def test_a_required_value_that_cannot_be_mended_is_a_dead_letter() -> None:
     assert done.extraction.failure[0] == "missing_required"
 
 
+def test_a_list_with_one_wrong_entry_does_not_lose_the_right_ones() -> None:
+    parties = FieldSpec(name="parties", multi=True)
+    listed = DocumentType(name="contract", fields=(parties,))
+    document = Document.of("d1", TEXT)
+    first = [found("Nordwind GmbH"), found("A-17")]
+    verdicts = [{"field": "parties", "verdict": "bad", "reason": "A-17 is no party"}]
+    ask = FakeAsk(
+        {
+            "extract": [{"parties": first}],
+            "verify": [{"verdicts": verdicts}],
+            "retry": [{"parties": [found("Nordwind GmbH"), found("Acme Ltd")]}],
+        }
+    )
+
+    async def both() -> Verification:
+        done = await extract(document, listed, ask, Cascade())
+        return await verify(document, listed, done, ask, Cascade())
+
+    checked = asyncio.run(both())
+
+    assert "<rejected>" not in ask.calls[-1].user
+    assert checked.extraction.fields["parties"].values == ("Nordwind GmbH", "Acme Ltd")
+
+
 @given(st.integers(0, 1000), st.floats(0, 1), st.floats(0, 1, exclude_max=True))
 def test_the_checked_share_is_right_but_for_the_broken_part(
     accepted: int, share: float, draw: float

@@ -10,12 +10,16 @@ from typing import Any
 from llms.offline.engine import CAREFUL, QUICK, RULES_VERSION, answer
 from llms.offline.questions import MalformedQuestionError
 
-__all__ = ["CAREFUL", "QUICK", "create_app"]
+__all__ = ["CAREFUL", "CHAT", "PROCESSING_MS", "QUICK", "create_app", "respond"]
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+CHAT = "/v1/chat/completions"
+PROCESSING_MS = "openai-processing-ms"
+"""Header of every answer: the CPU time that making it took, in milliseconds."""
 
 _MODELS = (QUICK, CAREFUL)
 _CHARS_PER_TOKEN = 4
@@ -46,6 +50,10 @@ class _RequestError(Exception):
         return error
 
 
+def _too_large() -> _RequestError:
+    return _RequestError.of(413, f"The body is larger than {_MAX_BODY >> 20} MiB.")
+
+
 def create_app(*, clock: Callable[[], float] = time.time) -> AsgiApp:
     """An ASGI application with `POST /v1/chat/completions` and `GET /v1/models`.
 
@@ -61,13 +69,16 @@ def create_app(*, clock: Callable[[], float] = time.time) -> AsgiApp:
             await _live(receive, send)
             return
         try:
-            status, body = 200, await _respond(scope, receive, clock)
+            raw = await _read(receive)
+            started = time.thread_time()
+            status, payload = respond(scope["method"], scope["path"], raw, int(clock()))
+            took_s = time.thread_time() - started
         except _RequestError as error:
-            status, body = error.status, error.body
-        payload = json.dumps(body, ensure_ascii=False).encode("utf-8", "backslashreplace")
+            status, payload, took_s = error.status, _written(error.body), 0.0
         headers = [
             (b"content-type", b"application/json"),
             (b"content-length", str(len(payload)).encode()),
+            (PROCESSING_MS.encode(), b"%.3f" % (took_s * 1000)),
         ]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": payload})
@@ -83,22 +94,41 @@ async def _live(receive: Receive, send: Send) -> None:
             return
 
 
-async def _respond(scope: Scope, receive: Receive, clock: Callable[[], float]) -> dict[str, Any]:
-    method, path = scope["method"], scope["path"].rstrip("/")
+def respond(method: str, path: str, raw: bytes, created: int) -> tuple[int, bytes]:
+    """The status and the body of the answer to a request.
+
+    Args:
+        method: Of the HTTP request.
+        path: Of the HTTP request, `/v1` included.
+        raw: Its body.
+        created: Seconds since the epoch, for the answer.
+    """
+    try:
+        return 200, _written(_answered(method, path.rstrip("/"), raw, created))
+    except _RequestError as error:
+        return error.status, _written(error.body)
+
+
+def _written(body: dict[str, Any]) -> bytes:
+    return json.dumps(body, ensure_ascii=False).encode("utf-8", "backslashreplace")
+
+
+def _answered(method: str, path: str, raw: bytes, created: int) -> dict[str, Any]:
     if path == "/v1/models" and method == "GET":
         return {"object": "list", "data": [_model(name) for name in _MODELS]}
     if path.startswith("/v1/models/") and method == "GET":
         return _model(_known_model(path.rsplit("/", 1)[1]))
-    if path != "/v1/chat/completions":
+    if path != CHAT:
         raise _RequestError.of(404, f"Unknown request URL: {method} {path}.", code="unknown_url")
     if method != "POST":
         raise _RequestError.of(405, f"{method} is not allowed here; use POST.")
-    raw = await _read(receive)
+    if len(raw) > _MAX_BODY:
+        raise _too_large()
     try:
         request = json.loads(raw)
     except ValueError as error:
         raise _RequestError.of(400, f"The body is not JSON: {error}.") from error
-    return _completion(request, hashlib.sha256(raw).hexdigest(), int(clock()))
+    return _completion(request, hashlib.sha256(raw).hexdigest(), created)
 
 
 async def _read(receive: Receive) -> bytes:
@@ -110,7 +140,7 @@ async def _read(receive: Receive) -> bytes:
         chunks.append(message.get("body", b""))
         size += len(chunks[-1])
         if size > _MAX_BODY:
-            raise _RequestError.of(413, "The body is larger than 64 MiB.")
+            raise _too_large()
         if not message.get("more_body"):
             return b"".join(chunks)
 

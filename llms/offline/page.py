@@ -50,9 +50,6 @@ _FINDERS: dict[Kind, Callable[[str], list[Mention]]] = {
     Kind.EMAIL: find_emails,
 }
 
-Token = tuple[str, int, int]
-"""A word in lower case, where it begins and where it ends."""
-
 
 @dataclass(frozen=True, slots=True)
 class Zone:
@@ -157,23 +154,6 @@ class Page:
         mentions = self.mentions(kind)
         starts = self._starts[kind]
         return mentions[bisect_left(starts, start) : bisect_left(starts, end)]
-
-    # ----- words
-
-    def places_in(self, start: int, end: int) -> tuple[list[Token], dict[str, list[int]]]:
-        """The words of `start:end` and, by word, at which numbers of that list it stands."""
-        if ("places", (start, end)) not in self.memo:
-            self.memo["places", (start, end)] = self._find_places(start, end)
-        known: tuple[list[Token], dict[str, list[int]]] = self.memo["places", (start, end)]
-        return known
-
-    def _find_places(self, start: int, end: int) -> tuple[list[Token], dict[str, list[int]]]:
-        # Read anew rather than cut from `tokens`: the stretch may begin or end inside a word.
-        tokens = [(m[0], *m.span()) for m in TOKEN.finditer(self.low, start, end)]
-        places: dict[str, list[int]] = {}
-        for number, (word, _, _) in enumerate(tokens):
-            places.setdefault(word, []).append(number)
-        return tokens, places
 
     # ----- labels
 

@@ -283,7 +283,7 @@ def _categories(field: FieldPlan, page: Page, zone: Zone) -> Iterator[Found]:
 
 def choose(field: FieldPlan, page: Page, start: int, end: int) -> list[Found]:
     """The choices of a category whose words stand in `start:end`, the earliest word first."""
-    tokens, places = page.places_in(start, end)
+    tokens, places = _words_in(page, start, end)
     found: list[Found] = []
     for rank, (choice, sequences) in enumerate(field.choices):
         for sequence in sequences:
@@ -295,6 +295,23 @@ def choose(field: FieldPlan, page: Page, start: int, end: int) -> list[Found]:
                     found.append(Found(choice, at, stop, 1.0 - 0.001 * rank))
                     break
     return sorted(found, key=lambda f: (f.start, -f.end))
+
+
+_Token = tuple[str, int, int]
+
+
+def _words_in(page: Page, start: int, end: int) -> tuple[list[_Token], dict[str, list[int]]]:
+    """The words of `start:end` with their spans and, by word, where in that list it stands."""
+    key = ("words", (start, end))
+    if key not in page.memo:
+        # Read anew rather than cut from the page's: the stretch may begin or end inside a word.
+        tokens = [(m[0], *m.span()) for m in TOKEN.finditer(page.low, start, end)]
+        places: dict[str, list[int]] = {}
+        for number, (word, _, _) in enumerate(tokens):
+            places.setdefault(word, []).append(number)
+        page.memo[key] = tokens, places
+    known: tuple[list[_Token], dict[str, list[int]]] = page.memo[key]
+    return known
 
 
 _YES = frozenset(words("yes ja oui si sí true y x wahr vrai"))
