@@ -8,11 +8,11 @@ from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 
-from flows.partition_runs import BackfillSummary, new_backfill_id, run_backfill
+from flows.partition_runs import new_backfill_id, run_backfill
 from flows.pipeline import left_by, run_flow
 from flows.wiring import USER_ERRORS
 from schemas.job import Backfill
-from schemas.manifest import RunStatus
+from schemas.manifest import BackfillSummary, RunStatus
 
 
 @flow(name="backfill", persist_result=False)

@@ -8,9 +8,8 @@ from flows.console import DONE, FAILED, PARKED, fail, print_json, watching
 from flows.models_cli import app as models_app
 
 if TYPE_CHECKING:
-    from flows.partition_runs import BackfillSummary
     from schemas.job import Backfill, Job
-    from schemas.manifest import RunSummary
+    from schemas.manifest import BackfillSummary, RunSummary
 
 app = typer.Typer(
     name="docmill",
@@ -71,7 +70,10 @@ def resume(
     as_json: JsonOption = False,
 ) -> None:
     """Go on with a run; nothing that was answered is asked again."""
-    job = _manifest(lake, run_id).job
+    manifest = _manifest(lake, run_id)
+    if manifest.status.value == "done" and manifest.outputs:
+        fail(f"run {run_id} is done; there is nothing to resume")
+    job = manifest.job
     if budget is not None:
         job = job.model_copy(update={"budget_usd": budget})
     _finish(_run(job, direct=direct, quiet=as_json, run_id=run_id), as_json=as_json)

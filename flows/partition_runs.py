@@ -7,34 +7,16 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from datetime import UTC, datetime
 
-from pydantic import BaseModel
-
 from flows.partitions import Span, partition_job, run_ids, spans
 from flows.wiring import Direct, new_run_id, run_pipeline, start_run, summary
 from schemas.job import Backfill, Job
-from schemas.manifest import RunStatus, RunSummary
+from schemas.manifest import BackfillSummary, RunStatus, RunSummary
 from storage.manifests import MANIFEST, read_manifest
 from storage.store import Lake
 from tasks.ledger_rows import spent_usd
 
 RunOne = Callable[[Job, str, str], RunSummary]
 """Run a job as (job, parent, run id)."""
-
-
-class BackfillSummary(BaseModel):
-    """What a backfill did, partition by partition, in the order they were to run."""
-
-    backfill_id: str
-    status: RunStatus
-    documents: int
-    extracted: int
-    failed: int
-    skipped: int
-    reused: int
-    usd: float
-    calls: int
-    runs: list[RunSummary]
-    message: str | None = None
 
 
 class Purse:
@@ -119,7 +101,8 @@ def _finished(lake: Lake, run_id: str) -> RunSummary | None:
     if not lake.exists(lake.run(run_id, MANIFEST)):
         return None
     manifest = read_manifest(lake, run_id)
-    return summary(manifest, lake) if manifest.status is RunStatus.DONE else None
+    is_done = manifest.status is RunStatus.DONE and manifest.outputs
+    return summary(manifest, lake) if is_done else None
 
 
 def _total(backfill_id: str, done: Sequence[RunSummary], *, left: int) -> BackfillSummary:

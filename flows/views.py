@@ -4,8 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from flows.console import money, print_json
-from flows.partition_runs import BackfillSummary
-from schemas.manifest import Books, Manifest, RunStatus, RunSummary
+from schemas.manifest import BackfillSummary, Books, Manifest, RunStatus, RunSummary
 from schemas.roles import Role
 from storage.manifests import shown_status
 from storage.store import Lake
@@ -21,10 +20,10 @@ def summary_lines(done: RunSummary) -> Iterator[str]:
         yield f"{done.status.value}: {done.message}"
     if done.failed:
         yield f"{done.failed} dead letters: `docmill show {done.run_id} --lake {done.lake}`"
-    reused = f" ({done.reused} were in the lake already)" if done.reused else ""
+    reused = f"; {done.reused} were in the lake already" if done.reused else ""
     yield (
-        f"{done.documents} documents = {done.extracted} extracted{reused} + {done.failed} failed "
-        f"+ {done.skipped} skipped, in {done.seconds:.1f} s"
+        f"{done.documents} documents = {done.extracted} extracted + {done.failed} failed "
+        f"+ {done.skipped} skipped{reused}, in {done.seconds:.1f} s"
     )
     yield f"spent {money(done.usd)} on {done.calls} calls; {_compared(done)}"
     if done.report:
@@ -57,7 +56,7 @@ def runs_table(manifests: Sequence[Manifest], lake: Lake, *, as_json: bool) -> N
         {
             "run_id": m.run_id,
             "job": m.job.name,
-            "status": shown_status(m),
+            "status": shown_status(lake, m),
             "documents": m.ingest.inputs,
             "extracted": m.extract.done,
             "failed": sum(m.ingest.failed.values()) + sum(m.extract.failed.values()),
@@ -80,7 +79,7 @@ def runs_table(manifests: Sequence[Manifest], lake: Lake, *, as_json: bool) -> N
 def show_run(manifest: Manifest, lake: Lake, *, as_json: bool) -> None:
     """Print one run: status, books, money, models and the first dead letters."""
     letters = list(_dead_letters(manifest, lake))
-    status = shown_status(manifest)
+    status = shown_status(lake, manifest)
     if as_json:
         body = manifest.model_dump(mode="json", exclude={"job"})
         print_json({**body, "status": status, "job": manifest.job.name, "failures": letters})
@@ -126,8 +125,8 @@ def backfill_lines(done: BackfillSummary) -> Iterator[str]:
     yield _aligned([head, *rows])
     yield (
         f"{done.documents} documents in {len(done.runs)} runs = {done.extracted} extracted "
-        f"({done.reused} were in the lake already) + {done.failed} failed + {done.skipped} "
-        f"skipped; spent {money(done.usd)} on {done.calls} calls"
+        f"+ {done.failed} failed + {done.skipped} skipped; {done.reused} were in the lake already; "
+        f"spent {money(done.usd)} on {done.calls} calls"
     )
     yield f"resume    --id {done.backfill_id}"
 

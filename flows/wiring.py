@@ -15,7 +15,7 @@ from llms.providers import key, providers_of, resolve
 from schemas.job import Job
 from schemas.manifest import Books, Manifest, RunStatus, RunSummary, ShardResult
 from schemas.roles import Resolution
-from storage.manifests import MANIFEST, read_manifest, write_manifest
+from storage.manifests import MANIFEST, read_manifest, shown_status, write_manifest
 from storage.store import Lake, LakeError
 from tasks.books import BooksError, check_books
 from tasks.costs import run_cost
@@ -126,6 +126,7 @@ def start_run(
     now = datetime.now(UTC)
     if run_id is not None and lake.exists(lake.run(run_id, MANIFEST)):
         pinned = read_manifest(lake, run_id)
+        _check_resumable(lake, pinned)
         _check_keys(pinned.resolution, env)
         book_lost(lake, run_id)
         kept = pinned.job.model_copy(update={"budget_usd": job.budget_usd})
@@ -147,6 +148,18 @@ def start_run(
     write_manifest(lake, manifest)
     progress_of(manifest.run_id).budget_usd = job.budget_usd
     return manifest
+
+
+def _check_resumable(lake: Lake, manifest: Manifest) -> None:
+    status = shown_status(lake, manifest)
+    if status == RunStatus.DONE.value:
+        raise JobError(f"run {manifest.run_id} is done; there is nothing to resume")
+    # A run of this very process is ours to start again: it was left by an exception.
+    if status == RunStatus.RUNNING.value and manifest.pid != os.getpid():
+        raise JobError(
+            f"run {manifest.run_id} is still under way (process {manifest.pid} on "
+            f"{manifest.host}); end it before you resume it"
+        )
 
 
 def resolve_models(job: Job, env: Mapping[str, str]) -> Resolution:
@@ -175,23 +188,35 @@ def run_pipeline(manifest: Manifest, backend: Backend) -> RunSummary:
     """
     lake = Lake(manifest.job.lake)
     try:
-        manifest = _stages(manifest, lake, backend)
+        try:
+            manifest = _stages(manifest, lake, backend)
+        finally:
+            left = close_runtime(manifest.job.lake, manifest.run_id)
+            if left:
+                add_attempts(lake, lake.attempts(manifest.run_id, "unclaimed"), left)
     except USER_ERRORS as error:
-        manifest = _ended(lake, manifest, RunStatus.FAILED, str(error))
+        manifest = _failed(lake, manifest.run_id, str(error))
     except BaseException as error:
-        _ended(lake, manifest, RunStatus.FAILED, f"{type(error).__name__}: {error}")
+        _failed(lake, manifest.run_id, f"{type(error).__name__}: {error}")
         raise
-    finally:
-        left = close_runtime(manifest.job.lake, manifest.run_id)
-        if left:
-            add_attempts(lake, lake.attempts(manifest.run_id, "unclaimed"), left)
     return summary(manifest, lake)
+
+
+def _failed(lake: Lake, run_id: str, error: str) -> Manifest:
+    """End a run as failed, with what it got to know and to pay before."""
+    manifest = read_manifest(lake, run_id)
+    if lake.exists(lake.run(run_id, "sources.parquet")):
+        cost = run_cost(lake, manifest, manifest.shards)
+        manifest = manifest.model_copy(update={"cost": cost})
+    return _ended(lake, manifest, RunStatus.FAILED, error)
 
 
 def _stages(manifest: Manifest, lake: Lake, backend: Backend) -> Manifest:
     url, run_id = manifest.job.lake, manifest.run_id
     progress = progress_of(run_id)
     ingested = backend.ingest(url, run_id)
+    manifest = manifest.model_copy(update={"ingest": ingested.books})
+    write_manifest(lake, manifest)
     progress.enter("extract", ingested.books.done)
     shards: list[ShardResult] = []
     extracted = Books()
@@ -200,7 +225,6 @@ def _stages(manifest: Manifest, lake: Lake, backend: Backend) -> Manifest:
         extracted += result.books
     manifest = manifest.model_copy(
         update={
-            "ingest": ingested.books,
             "extract": extracted,
             "shards": tuple(shards),
             "cost": run_cost(lake, manifest, shards),

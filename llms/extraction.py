@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import zip_longest
 
 from llms.calls import Ask, Call, Reply
 from llms.excerpts import pieces
 from llms.failures import CallError, FailureClass
 from llms.grounding import TextIndex
-from llms.judgement import Candidate, Problem, judge
+from llms.judgement import Candidate, Evidence, Problem, judge
 from llms.prompts import extraction_prompt
 from schemas.answers import EXTRACTION, extraction_schema
 from schemas.fields import DocumentType
@@ -191,8 +192,14 @@ def merge(parts: Sequence[Candidate], *, multi: bool) -> Candidate:
 
 
 def _united(found: Sequence[Candidate]) -> Candidate:
-    values = tuple(dict.fromkeys(value for part in found for value in part.values))
-    evidence = tuple(dict.fromkeys(one for part in found for one in part.evidence))
+    seen: dict[str, Evidence | None] = {}
+    for part in found:
+        # A grounded value has its evidence in the same place; inferred ones may have none.
+        places = part.evidence if len(part.evidence) == len(part.values) else ()
+        for value, place in zip_longest(part.values, places):
+            seen.setdefault(value, place)
+    values = tuple(seen)
+    evidence = tuple(place for place in seen.values() if place is not None)
     confidences = [part.confidence for part in found if part.confidence is not None]
     problems = tuple(dict.fromkeys(problem for part in found for problem in part.problems))
     return replace(

@@ -149,3 +149,19 @@ class RunSummary(BaseModel):
     manifest: str
     seconds: float
     message: str | None = None
+
+
+class BackfillSummary(BaseModel):
+    """What a backfill did, partition by partition, in the order they were to run."""
+
+    backfill_id: str
+    status: RunStatus
+    documents: int
+    extracted: int
+    failed: int
+    skipped: int
+    reused: int
+    usd: float
+    calls: int
+    runs: list[RunSummary]
+    message: str | None = None

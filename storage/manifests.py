@@ -10,6 +10,9 @@ from storage.store import Lake, LakeError
 
 MANIFEST = "manifest.json"
 
+INTERRUPTED = "interrupted"
+"""Shown for a run whose process is gone before it came to an end."""
+
 
 def write_manifest(lake: Lake, manifest: Manifest) -> str:
     """Write a run's manifest; returns its path in the lake."""
@@ -41,20 +44,36 @@ def list_runs(lake: Lake) -> list[Manifest]:
     return sorted((read_manifest(lake, n) for n in names), key=lambda manifest: manifest.started_at)
 
 
-def shown_status(manifest: Manifest) -> str:
-    """The status a person should read: a run whose process is gone was interrupted."""
-    if manifest.status is not RunStatus.RUNNING:
+def shown_status(lake: Lake, manifest: Manifest) -> str:
+    """The status a person should read: a run whose process is gone was interrupted.
+
+    So was one that is `done` but has no report yet: it ended between the two. A process of another
+    host is taken to be alive.
+    """
+    is_open = manifest.status is RunStatus.RUNNING or (
+        manifest.status is RunStatus.DONE and not manifest.outputs
+    )
+    if not is_open:
         return manifest.status.value
-    if manifest.host == socket.gethostname() and manifest.pid and not _is_alive(manifest.pid):
-        return "interrupted"
-    return manifest.status.value
+    if manifest.host == socket.gethostname() and not _is_alive(lake, manifest):
+        return INTERRUPTED
+    return RunStatus.RUNNING.value
 
 
-def _is_alive(pid: int) -> bool:
+def _is_alive(lake: Lake, manifest: Manifest) -> bool:
+    """Whether the process that wrote the manifest lives: its id may belong to a newer one now."""
+    if not manifest.pid:
+        return False
     try:
-        os.kill(pid, 0)
+        os.kill(manifest.pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
         return True
-    return True
+    path = lake.full(lake.run(manifest.run_id, MANIFEST))
+    try:
+        began = os.stat(f"/proc/{manifest.pid}").st_ctime
+        written = os.stat(path).st_mtime
+    except OSError:
+        return True
+    return began <= written

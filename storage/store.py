@@ -1,7 +1,9 @@
 """The lake: one folder or object-store prefix, its layout, and writes that are whole or absent."""
 
 import os
+import threading
 import uuid
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +12,9 @@ from typing import Any
 import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+_THREAD_LOCKS: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+"""One lock per folder of a lake, made on first use (which the interpreter does in one step)."""
 
 
 class LakeError(Exception):
@@ -26,7 +31,11 @@ class Lake:
     def __init__(self, url: str) -> None:
         """Open the lake at `url`; nothing is created before the first write."""
         self.url = url
-        self.fs, root = fsspec.core.url_to_fs(url)
+        try:
+            self.fs, root = fsspec.core.url_to_fs(url)
+        except (ImportError, ValueError) as error:
+            hint = "; install docmill with the extra s3" if url.startswith("s3") else ""
+            raise LakeError(f"the lake {url} cannot be opened: {error}{hint}") from None
         self.root = root.rstrip("/")
         protocol = self.fs.protocol
         self.is_local = "file" in ((protocol,) if isinstance(protocol, str) else protocol)
@@ -126,6 +135,27 @@ class Lake:
     def write_rows(self, path: str, rows: Sequence[dict[str, Any]], schema: pa.Schema) -> None:
         """Put `rows` at `path` as Parquet with exactly the columns of `schema`."""
         self.write_table(path, pa.Table.from_pylist(list(rows), schema=schema))
+
+    @contextmanager
+    def locked(self, folder: str) -> Iterator[None]:
+        """Keep others from changing what lies in `folder` while the context is open.
+
+        Holds between the threads of a process and, in a local lake, between processes; a kill
+        frees it. Object stores have no lock: there, runs at the same time on the same documents
+        must share a process.
+        """
+        target = self.full(folder)
+        with _THREAD_LOCKS[target]:
+            if not self.is_local:
+                yield
+                return
+            # Not at the top: the module has no fcntl to offer where files are not locked so.
+            import fcntl
+
+            Path(target).mkdir(parents=True, exist_ok=True)
+            with (Path(target) / ".lock").open("a") as handle:
+                fcntl.flock(handle, fcntl.LOCK_EX)
+                yield
 
     def read_bytes(self, path: str) -> bytes:
         """The content of `path`; `LakeError` when it is not there."""

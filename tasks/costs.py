@@ -32,15 +32,18 @@ def run_cost(lake: Lake, manifest: Manifest, shards: Sequence[ShardResult]) -> C
             records[column] += pc.sum(table.column(column)).as_py() or 0.0
     usd, calls, insights = _spent(lake, manifest.run_id)
     baseline = None if "baseline_usd" in unknown else records["baseline_usd"]
-    projected = None if "projected_usd" in unknown else records["projected_usd"]
+    is_projected = bool(manifest.resolution.projected) and "projected_usd" not in unknown
+    projected = records["projected_usd"] if is_projected else None
     records_usd = records["usd"] + insights
+    is_parked = any(shard.parked for shard in shards)
     paid = projected if projected is not None else records_usd
     return Cost(
         usd=usd,
         records_usd=records_usd,
         baseline_usd=baseline,
         projected_usd=projected,
-        saving=baseline / paid if baseline and paid else None,
+        # Of a run that left documents for later, the baseline covers the others only.
+        saving=baseline / paid if baseline and paid and not is_parked else None,
         calls=calls,
     )
 

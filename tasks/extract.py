@@ -12,7 +12,7 @@ import pyarrow as pa
 from llms.calls import Ask
 from llms.cascade import ESCALATING, Extraction, extract
 from llms.extraction import Document
-from llms.failures import STOPPING, CallError
+from llms.failures import STOPPING, CallError, FailureClass
 from llms.router import UNRECOGNISED, Route, route
 from llms.verifier import Verification, how_many, margin, verify
 from schemas.fields import DocumentType
@@ -58,7 +58,7 @@ def extract_shard(ref: ShardRef, lake_url: str, run_id: str) -> ShardResult:
     lake, manifest = runtime.lake, runtime.manifest
     progress = progress_of(run_id)
     path = lake.outcomes(manifest.job.name, ref.shard, manifest.extraction_key)
-    known = _known_outcomes(lake, path)
+    known = _known_outcomes(path, ref, runtime)
     wanted = _wanted(lake, ref)
     missing = [doc_id for doc_id in wanted if doc_id not in known]
     progress.advance(len(wanted) - len(missing))
@@ -68,7 +68,7 @@ def extract_shard(ref: ShardRef, lake_url: str, run_id: str) -> ShardResult:
         works = [_Work(row) for row in _rows(lake, ref, set(missing))]
         _run(works, ref.shard, runtime)
         attempts = runtime.take_attempts(missing)
-        known |= _write(works, attempts, ref, path, known, runtime)
+        known |= _write(works, attempts, ref, path, runtime)
         progress.spend(runtime.budget.spent_usd)
     return _result(ref, wanted, known, works, attempts, runtime)
 
@@ -81,10 +81,21 @@ def _run(works: list[_Work], shard: str, runtime: Runtime) -> None:
         raise group.exceptions[0] from None
 
 
-def _known_outcomes(lake: Lake, path: str) -> dict[str, dict[str, Any]]:
+def _known_outcomes(path: str, ref: ShardRef, runtime: Runtime) -> dict[str, dict[str, Any]]:
+    """The outcomes that the lake has for the shard, but for those whose records are gone."""
+    lake, manifest = runtime.lake, runtime.manifest
     if not lake.exists(path):
         return {}
-    return {row["doc_id"]: row for row in lake.read_table(path).to_pylist()}
+    rows = lake.read_table(path).to_pylist()
+    types = {row["document_type"] for row in rows if row["status"] == "extracted"}
+    key = manifest.extraction_key
+    lost = {
+        name
+        for name in types
+        if not lake.exists(lake.records(manifest.job.name, name, ref.shard, key))
+    }
+    # Their answers are in the response store: making the records again costs nothing.
+    return {row["doc_id"]: row for row in rows if row["document_type"] not in lost}
 
 
 def _wanted(lake: Lake, ref: ShardRef) -> list[str]:
@@ -119,10 +130,15 @@ async def _guarded(work: _Work, step: Any, runtime: Runtime) -> None:
     async with runtime.documents_in_flight:
         try:
             await step(work, runtime)
+            runtime.has_answered = True
         except CallError as error:
-            if error.failure_class in STOPPING:
+            # A provider that has answered other documents rejects this one, not our requests.
+            is_this_document = (
+                error.failure_class is FailureClass.BAD_REQUEST and runtime.has_answered
+            )
+            if error.failure_class in STOPPING and not is_this_document:
                 raise
-            if error.failure_class in ESCALATING:
+            if error.failure_class in ESCALATING or is_this_document:
                 work.failure = (error.failure_class.value, str(error))
                 work.raw_answer = error.raw_answer
             else:
@@ -177,18 +193,31 @@ _matcher = lru_cache(maxsize=256)(compile_globs)
 
 
 def _write(
-    works: list[_Work],
-    attempts: list[Attempt],
-    ref: ShardRef,
-    path: str,
-    known: dict[str, dict[str, Any]],
-    runtime: Runtime,
+    works: list[_Work], attempts: list[Attempt], ref: ShardRef, path: str, runtime: Runtime
 ) -> dict[str, dict[str, Any]]:
-    """Write ledger, records and, last, outcomes; returns the new outcomes by document."""
+    """Write ledger, records and, last, outcomes; returns the shard's outcomes by document.
+
+    Another run may have finished some of the same documents meanwhile: what it wrote stays.
+    """
+    lake, manifest = runtime.lake, runtime.manifest
+    add_attempts(lake, lake.attempts(manifest.run_id, ref.shard), attempts)
+    per_document: dict[str | None, list[Attempt]] = {}
+    for attempt in attempts:
+        per_document.setdefault(attempt.doc_id, []).append(attempt)
+    with lake.locked(path.rsplit("/", 1)[0]):
+        known = _known_outcomes(path, ref, runtime)
+        finished = [w for w in works if w.parked is None and w.row["doc_id"] not in known]
+        _write_records(finished, ref, runtime)
+        outcomes = [
+            _outcome(work, per_document.get(work.row["doc_id"], []), runtime) for work in finished
+        ]
+        lake.write_rows(path, [*known.values(), *outcomes], OUTCOMES)
+    return known | {row["doc_id"]: row for row in outcomes}
+
+
+def _write_records(finished: list[_Work], ref: ShardRef, runtime: Runtime) -> None:
     lake, manifest = runtime.lake, runtime.manifest
     key = manifest.extraction_key
-    add_attempts(lake, lake.attempts(manifest.run_id, ref.shard), attempts)
-    finished = [work for work in works if work.parked is None]
     by_type: dict[str, list[_Work]] = {}
     for work in finished:
         if work.failure is None and work.route is not None and work.route.document_type:
@@ -196,31 +225,22 @@ def _write(
     for name, members in by_type.items():
         document_type = _sure(_sure(members[0].route).document_type)
         rows = [record_row(w.row, document_type, _sure(w.extraction), key) for w in members]
-        _append(
-            lake,
-            lake.records(manifest.job.name, name, ref.shard, key),
-            rows,
-            records_schema(document_type),
-        )
-    per_document: dict[str | None, list[Attempt]] = {}
-    for attempt in attempts:
-        per_document.setdefault(attempt.doc_id, []).append(attempt)
-    outcomes = [
-        outcome_row(
-            work.row,
-            document_type=work.route.document_type if work.route else None,
-            routed_by=work.route.by if work.route else None,
-            failure=work.failure,
-            raw_answer=work.raw_answer,
-            escalated=work.extraction.escalated if work.extraction else 0,
-            verdict=work.verdict,
-            attempts=per_document.get(work.row["doc_id"], []),
-            resolution=manifest.resolution,
-        )
-        for work in finished
-    ]
-    lake.write_rows(path, [*known.values(), *outcomes], OUTCOMES)
-    return {row["doc_id"]: row for row in outcomes}
+        path = lake.records(manifest.job.name, name, ref.shard, key)
+        _append(lake, path, rows, records_schema(document_type))
+
+
+def _outcome(work: _Work, attempts: list[Attempt], runtime: Runtime) -> dict[str, Any]:
+    return outcome_row(
+        work.row,
+        document_type=work.route.document_type if work.route else None,
+        routed_by=work.route.by if work.route else None,
+        failure=work.failure,
+        raw_answer=work.raw_answer,
+        escalated=work.extraction.escalated if work.extraction else 0,
+        verdict=work.verdict,
+        attempts=attempts,
+        resolution=runtime.manifest.resolution,
+    )
 
 
 def _append(lake: Lake, path: str, rows: list[dict[str, Any]], schema: pa.Schema) -> None:
@@ -251,7 +271,7 @@ def _result(
     failed: dict[str, int] = {}
     for letter in dead:
         failed[letter["class"]] = failed.get(letter["class"], 0) + 1
-    parked = [work for work in works if work.parked is not None]
+    parked = [w for w in works if w.parked is not None and w.row["doc_id"] not in known]
     books = Books(
         inputs=len(wanted),
         done=len(mine) - len(dead),

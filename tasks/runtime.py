@@ -45,6 +45,7 @@ class Runtime:
         _collect_seldom()
         self.manifest = manifest
         self.lake = lake
+        self.has_answered = False
         self.store = ResponseStore(responses_url(lake))
         self.budget = Budget(manifest.job.budget_usd, self.store.spent(manifest.run_id))
         self._attempts: defaultdict[str | None, list[Attempt]] = defaultdict(list)

@@ -236,6 +236,11 @@ def _is_report(content: Any) -> bool:
         and isinstance(content.get("metrics"), list)
         and isinstance(content.get("this_run"), dict)
         and isinstance(content["this_run"].get("figures"), dict)
+        and all(
+            isinstance(figure, dict) and {"value", "text"} <= figure.keys()
+            for figures in (content["figures"], content["this_run"]["figures"])
+            for figure in figures.values()
+        )
     )
 
 

@@ -13,7 +13,8 @@ import pyarrow as pa
 from flows.wiring import Direct, run_pipeline, start_run
 from llms.offline.app import CAREFUL, QUICK, create_app
 from schemas.job import Job
-from schemas.manifest import RunSummary
+from schemas.manifest import Manifest, RunStatus, RunSummary
+from storage.manifests import read_manifest, write_manifest
 from storage.store import Lake
 
 SECRET = "sk-secret-0123456789abcdef"
@@ -60,6 +61,14 @@ def make_job(source: Path, /, **changes: Any) -> Job:
 def run(job: Job, env: Mapping[str, str] | None = None, **start: Any) -> RunSummary:
     """Run a job from start to end in this process."""
     return run_pipeline(start_run(job, env=env or {}, **start), Direct())
+
+
+def as_killed(lake: Lake, run_id: str) -> Manifest:
+    """Leave the manifest of a run as a kill would have: running, without an end."""
+    manifest = read_manifest(lake, run_id)
+    killed = manifest.model_copy(update={"status": RunStatus.RUNNING, "outputs": {}})
+    write_manifest(lake, killed)
+    return killed
 
 
 def records(lake: Lake, name: str = "invoice", job: str = "post") -> pa.Table:

@@ -13,7 +13,7 @@ from storage.manifests import list_runs, read_manifest
 from storage.store import Lake
 from tasks.ledger_rows import spent_usd
 from tasks.verification import verify_run
-from tests.small_runs import PaidProvider, invoice, make_job, run, write_folder
+from tests.small_runs import PaidProvider, invoice, make_job, records, run, write_folder
 
 
 @pytest.fixture
@@ -145,3 +145,16 @@ def test_a_document_without_a_date_belongs_to_no_partition(archive: Path) -> Non
     done = run_backfill(make_backfill(make_job(archive)), run_directly, "b")
 
     assert done.documents == 8
+
+
+def test_partitions_at_once_share_shards_without_losing_records(archive: Path) -> None:
+    job = make_job(archive)
+    lake = Lake(job.lake)
+    # Ingested beforehand, as by the nightly run: all partitions meet in the same shard.
+    start = run(job.model_copy(update={"description": "other", "seed": 1}))
+
+    done = run_backfill(make_backfill(job, parallel=4), run_directly, "b")
+
+    assert done.extracted == start.extracted
+    assert len(records(lake)) == 2 * start.extracted
+    assert all(verify_run(lake, one.run_id).ok for one in done.runs)

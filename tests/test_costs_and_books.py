@@ -14,7 +14,7 @@ from tasks.costs import run_cost
 from tasks.ledger_rows import LOST, book_lost, spent_usd
 from tasks.run_ledger import read_ledger
 from tasks.verification import verify_run
-from tests.small_runs import PaidProvider, invoices, make_job, run
+from tests.small_runs import PaidProvider, as_killed, invoices, make_job, run
 
 REASONS = st.dictionaries(st.sampled_from(["refused", "duplicate", "empty"]), st.integers(1, 9))
 
@@ -83,7 +83,7 @@ class TestMoney:
         for path in [*lake.find("attempts/night"), *lake.find("records/post/_outcomes")]:
             Path(lake.full(path)).unlink()
 
-        again = run(read_manifest(lake, "night").job, paid.ENV, run_id="night")
+        again = run(as_killed(lake, "night").job, paid.ENV, run_id="night")
 
         assert again.usd == pytest.approx(done.usd)
         assert again.records_usd == pytest.approx(done.records_usd)

@@ -75,13 +75,18 @@ def test_runs_are_listed_oldest_first_and_folders_without_a_manifest_left_out(
     assert [m.run_id for m in list_runs(lake)] == ["b", "a", "c"]
 
 
-def test_a_running_run_whose_process_is_gone_was_interrupted(manifest: Manifest) -> None:
+def test_a_running_run_whose_process_is_gone_was_interrupted(
+    lake: Lake, manifest: Manifest
+) -> None:
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
     dead = manifest.model_copy(update={"pid": process.pid})
 
-    assert shown_status(manifest) == "running"
-    assert shown_status(dead) == "interrupted"
-    assert shown_status(dead.model_copy(update={"host": "another machine"})) == "running"
-    assert shown_status(dead.model_copy(update={"status": RunStatus.DONE})) == "done"
+    assert shown_status(lake, manifest) == "running"
+    assert shown_status(lake, dead) == "interrupted"
+    assert shown_status(lake, dead.model_copy(update={"host": "another machine"})) == "running"
+    reported = {"status": RunStatus.DONE, "outputs": {"report.html": "0"}}
+    assert shown_status(lake, dead.model_copy(update=reported)) == "done"
+    # Killed between the end of the run and its report.
+    assert shown_status(lake, dead.model_copy(update={"status": RunStatus.DONE})) == "interrupted"
     assert manifest.pid == os.getpid()

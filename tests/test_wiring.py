@@ -1,6 +1,8 @@
 """Whole runs over small folders: books, dead letters, what is reused, and what stops a run."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
@@ -11,14 +13,15 @@ import pytest
 from flows.wiring import Direct, run_pipeline, start_run
 from llms.failures import ProviderError
 from schemas.manifest import Manifest, RunStatus, RunSummary, ShardResult
-from storage.manifests import list_runs, read_manifest
+from storage.manifests import list_runs, read_manifest, write_manifest
 from storage.store import Lake
 from tasks.ingest import ShardRef
-from tasks.jobs import load_job
+from tasks.jobs import JobError, load_job
 from tasks.verification import verify_run
 from tests.small_runs import (
     SECRET,
     PaidProvider,
+    as_killed,
     invoice,
     invoices,
     make_job,
@@ -329,6 +332,38 @@ class TestResume:
         assert done.usd == pytest.approx(calm.usd)
         assert done.calls == calm.calls
         assert verify_run(Lake(done.lake), done.run_id).ok
+
+    def test_a_run_that_is_done_is_not_run_again(self, tmp_path: Path) -> None:
+        job = make_job(invoices(tmp_path / "docs", 2))
+        run(job, run_id="night")
+
+        with pytest.raises(JobError, match="nothing to resume"):
+            start_run(job, env={}, run_id="night")
+
+    def test_a_run_that_another_process_is_at_is_left_alone(self, tmp_path: Path) -> None:
+        job = make_job(invoices(tmp_path / "docs", 2))
+        run(job, run_id="night")
+        lake = Lake(job.lake)
+        sleeper = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+        try:
+            write_manifest(lake, as_killed(lake, "night").model_copy(update={"pid": sleeper.pid}))
+            with pytest.raises(JobError, match="still under way"):
+                start_run(job, env={}, run_id="night")
+        finally:
+            sleeper.kill()
+            sleeper.communicate()
+
+    def test_records_that_were_lost_are_made_again_without_a_call(self, tmp_path: Path) -> None:
+        job = make_job(invoices(tmp_path / "docs", 3))
+        first = run(job)
+        lake = Lake(job.lake)
+        for path in lake.find("records/post/invoice"):
+            Path(lake.full(path)).unlink()
+
+        again = run(job)
+
+        assert (again.extracted, again.calls) == (first.extracted, 0)
+        assert len(records(lake)) == 3
 
     def test_prices_and_models_stay_as_they_were_pinned(
         self, tmp_path: Path, paid: PaidProvider

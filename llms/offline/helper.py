@@ -1,4 +1,4 @@
-"""How do the rules answer beside the event loop? In a second process, while it has nothing broken.
+"""How do the rules answer beside the event loop? In a second process that no run depends on.
 
 The rules keep a core busy, and so does everything around a call. A run of some size therefore lets
 a helper process answer; the same request gets the same answer wherever it is made.
