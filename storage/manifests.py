@@ -10,6 +10,9 @@ from storage.store import Lake, LakeError
 
 MANIFEST = "manifest.json"
 
+_CLOCK_SLACK_S = 2.0
+"""The kernel tells the time of its start in whole seconds."""
+
 INTERRUPTED = "interrupted"
 """Shown for a run whose process is gone before it came to an end."""
 
@@ -70,10 +73,19 @@ def _is_alive(lake: Lake, manifest: Manifest) -> bool:
         return False
     except PermissionError:
         return True
-    path = lake.full(lake.run(manifest.run_id, MANIFEST))
     try:
-        began = os.stat(f"/proc/{manifest.pid}").st_ctime
-        written = os.stat(path).st_mtime
+        written = os.stat(lake.full(lake.run(manifest.run_id, MANIFEST))).st_mtime
+        return _began(manifest.pid) <= written + _CLOCK_SLACK_S
     except OSError:
+        # No such file to look at (another system, an object store): the id alone must do.
         return True
-    return began <= written
+
+
+def _began(pid: int) -> float:
+    """When a process began, in seconds since the epoch, from Linux's /proc; see proc(5)."""
+    with open("/proc/stat", encoding="ascii") as file:
+        booted = next(float(line.split()[1]) for line in file if line.startswith("btime"))
+    with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+        # The name of the program, in parentheses, may hold blanks: count behind it.
+        ticks = float(file.read().rpartition(")")[2].split()[19])
+    return booted + ticks / os.sysconf("SC_CLK_TCK")
