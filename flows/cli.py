@@ -9,7 +9,7 @@ from flows.models_cli import app as models_app
 
 if TYPE_CHECKING:
     from schemas.job import Backfill, Job
-    from schemas.manifest import BackfillSummary, RunSummary
+    from schemas.manifest import BackfillSummary, Manifest, RunSummary
 
 app = typer.Typer(
     name="docmill",
@@ -147,7 +147,7 @@ def _exit_code(done: "RunSummary | BackfillSummary") -> int:
     return {"done": DONE, "parked": PARKED}.get(done.status.value, FAILED)
 
 
-def _manifest(lake: str, run_id: str) -> Any:
+def _manifest(lake: str, run_id: str) -> "Manifest":
     from storage.manifests import read_manifest
     from storage.store import Lake, LakeError
 
@@ -161,14 +161,9 @@ def _manifest(lake: str, run_id: str) -> Any:
 def runs(lake: LakeOption = "lake", as_json: JsonOption = False) -> None:
     """List the runs of a lake, oldest first."""
     from flows.views import runs_table
-    from storage.manifests import list_runs
-    from storage.store import Lake, LakeError
+    from storage.store import Lake
 
-    try:
-        manifests = list_runs(Lake(lake))
-    except LakeError as error:
-        fail(error)
-    runs_table(manifests, Lake(lake), as_json=as_json)
+    runs_table(_listed(lake), Lake(lake), as_json=as_json)
 
 
 @app.command()
@@ -181,21 +176,27 @@ def show(
     from flows.views import show_run
     from storage.store import Lake
 
-    run_id = _last(lake) if run_id == "last" else run_id
-    show_run(_manifest(lake, run_id), Lake(lake), as_json=as_json)
+    show_run(_named(lake, run_id), Lake(lake), as_json=as_json)
 
 
-def _last(lake: str) -> str:
+def _listed(lake: str) -> "list[Manifest]":
     from storage.manifests import list_runs
     from storage.store import Lake, LakeError
 
     try:
-        manifests = list_runs(Lake(lake))
+        return list_runs(Lake(lake))
     except LakeError as error:
         fail(error)
+
+
+def _named(lake: str, run_id: str) -> "Manifest":
+    """The manifest of a run named by its id, or of the newest by `last`."""
+    if run_id != "last":
+        return _manifest(lake, run_id)
+    manifests = _listed(lake)
     if not manifests:
         fail(f"the lake {lake} has no runs yet; start one with `docmill run PATH --out {lake}`")
-    return manifests[-1].run_id
+    return manifests[-1]
 
 
 @app.command()
@@ -209,8 +210,7 @@ def verify(
     from storage.store import Lake, LakeError
     from tasks.verification import verify_run
 
-    run_id = _last(lake) if run_id == "last" else run_id
-    _manifest(lake, run_id)
+    run_id = _named(lake, run_id).run_id
     try:
         result = verify_run(Lake(lake), run_id)
     except LakeError as error:
