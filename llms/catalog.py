@@ -4,7 +4,7 @@ import csv
 import hashlib
 import io
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from datetime import date
 from difflib import get_close_matches
 from functools import lru_cache
@@ -12,6 +12,7 @@ from importlib import resources
 from typing import Self
 
 from llms.failures import CatalogError
+from schemas.scales import ScaleChange
 
 ATTRIBUTION = "Figures: Artificial Analysis (artificialanalysis.ai), as published on {as_of}."
 """Its terms ask for this wherever the figures are shown."""
@@ -54,6 +55,14 @@ class CatalogModel:
     index_output_mtok: float | None
     index_version: str
     as_of: date
+    math: float | None = None
+    cached_input_price: float | None = None
+    batch_discount: float | None = None
+    max_output: int | None = None
+    structured_output: bool | None = None
+    tool_call: bool | None = None
+    logprobs: bool | None = None
+    reasoning: bool | None = None
 
     @property
     def price(self) -> float | None:
@@ -112,11 +121,13 @@ class Catalog:
         models: The rows, in the order of the file.
         version: The day of the snapshot, ISO 8601.
         sha256: Digest of the bytes it was read from.
+        scales: Re-basings of an index since the thresholds were written, oldest first.
     """
 
     models: tuple[CatalogModel, ...]
     version: str
     sha256: str
+    scales: tuple[ScaleChange, ...] = ()
 
     @property
     def attribution(self) -> str:
@@ -161,7 +172,8 @@ def read_catalog(data: bytes) -> Catalog:
             no row; the message names the line.
     """
     reader = csv.DictReader(io.StringIO(data.decode("utf-8")))
-    missing = sorted({f.name for f in fields(CatalogModel)} - set(reader.fieldnames or ()))
+    needed = {f.name for f in fields(CatalogModel) if f.default is MISSING}
+    missing = sorted(needed - set(reader.fieldnames or ()))
     if missing:
         raise CatalogError(f"the catalog lacks the column {missing[0]!r}")
     models: list[CatalogModel] = []

@@ -34,7 +34,11 @@ class Model(BaseModel):
     input_price: float | None = None
     cached_input_price: float | None = None
     output_price: float | None = None
+    batch_discount: float | None = Field(
+        default=None, ge=0, le=1, description="Share taken off every price in the batch lane."
+    )
     context_window: int | None = Field(default=None, description="In tokens.")
+    max_output: int | None = Field(default=None, description="Longest answer, in tokens.")
     thinking_factor: float = Field(
         default=1.0,
         ge=1,
