@@ -2,11 +2,12 @@
 
     python benchmarks/kill_runs.py [--source sample_docs] [--kills 10] [--seed 1] [--json]
 
-A provider on loopback (priced like the openai profile, so that calls cost money in the books)
-writes down every request. A run is killed with SIGKILL when a random number of requests has been
-paid, or while documents are still being read, then started again on the same lake, until the
-kills are used up and one run ends by itself. It must hold the same records as the unkilled run,
-and a question may have been paid twice only if it was in flight when a run was killed.
+A simulated provider (called through the openai profile, so that calls cost money in the books)
+counts what it is asked and what it bills. A run is killed with SIGKILL when a random number of
+requests has been billed, or while documents are still being read, then started again on the same
+lake, until the kills are used up and one run ends by itself. It must hold the same records as the
+unkilled run, and a question may have been billed twice only if it was in flight when a run was
+killed.
 """
 
 import argparse
@@ -15,14 +16,10 @@ import os
 import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -31,42 +28,13 @@ import pyarrow.parquet as pq
 import yaml
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+
+from llms.simulator.scenario import Scenario  # noqa: E402 - the project stands beside this folder
+from llms.simulator.server import Listening, serve  # noqa: E402
+
 POLL_S = 0.005
 IN_FLIGHT = 4
-
-
-def free_port() -> int:
-    """A port of the loopback interface that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
-def start_provider(log: Path, latency_s: float) -> tuple[subprocess.Popen[bytes], str]:
-    """Start the loopback provider; returns the process and its base URL once it answers."""
-    port = free_port()
-    command = [
-        sys.executable,
-        str(HERE / "loopback_provider.py"),
-        "--port",
-        str(port),
-        "--log",
-        str(log),
-        "--latency",
-        str(latency_s),
-    ]
-    environment = {**os.environ, "PYTHONPATH": str(HERE.parent)}
-    process = subprocess.Popen(command, env=environment)
-    url = f"http://127.0.0.1:{port}/v1"
-    for _ in range(2000):
-        try:
-            urllib.request.urlopen(f"{url}/models", timeout=1).close()
-        except (urllib.error.URLError, ConnectionError):
-            time.sleep(0.02)
-        else:
-            return process, url
-    process.kill()
-    raise RuntimeError("the loopback provider did not start")
 
 
 def start_run(source: Path, lake: Path, url: str) -> subprocess.Popen[bytes]:
@@ -97,13 +65,6 @@ def start_run(source: Path, lake: Path, url: str) -> subprocess.Popen[bytes]:
     )
 
 
-def lines(log: Path, word: str) -> list[str]:
-    """The keys of the log's lines that begin with `word`."""
-    if not log.exists():
-        return []
-    return [line.split()[1] for line in log.read_text().splitlines() if line.startswith(word)]
-
-
 def finished(process: subprocess.Popen[bytes]) -> dict[str, Any]:
     """Wait for a run to end by itself and return its summary."""
     out, err = process.communicate(timeout=600)
@@ -122,20 +83,25 @@ def records(lake: Path) -> dict[str, pa.Table]:
 
 
 def kill_until_done(
-    source: Path, lake: Path, url: str, log: Path, kills: int, total: int, chance: random.Random
+    source: Path,
+    lake: Path,
+    provider: Listening,
+    kills: int,
+    total: int,
+    chance: random.Random,
 ) -> tuple[dict[str, Any], list[dict[str, int]]]:
     """Run and kill, run and kill, then let a run end; returns its summary and the kills."""
     told: list[dict[str, int]] = []
     while len(told) < kills:
-        before = len(lines(log, "paid"))
+        before = provider.stats().paid.requests
         # Some kills come while documents are read: before the first request of this run.
         share = chance.random()
         after = 0 if share < 0.2 else chance.randint(1, max(1, total // kills))
-        process = start_run(source, lake, url)
+        process = start_run(source, lake, provider.url)
         wait = chance.random() * 2
         began = time.monotonic()
         while process.poll() is None:
-            paid = len(lines(log, "paid")) - before
+            paid = provider.stats().paid.requests - before
             if (after and paid >= after) or (not after and time.monotonic() - began >= wait):
                 break
             time.sleep(POLL_S)
@@ -143,8 +109,8 @@ def kill_until_done(
             break
         os.kill(process.pid, signal.SIGKILL)
         process.communicate()
-        told.append({"paid_before_kill": len(lines(log, "paid")) - before})
-    return finished(start_run(source, lake, url)), told
+        told.append({"paid_before_kill": provider.stats().paid.requests - before})
+    return finished(start_run(source, lake, provider.url)), told
 
 
 def bounded_job(source: Path, work: Path) -> Path:
@@ -163,36 +129,24 @@ def compare(source: Path, kills: int, seed: int, latency_s: float) -> dict[str, 
     work = Path(tempfile.mkdtemp(prefix="docmill-kill-"))
     try:
         source = bounded_job(source, work)
-        calm_log, killed_log = work / "calm.txt", work / "killed.txt"
-        server, url = start_provider(calm_log, latency_s)
-        try:
-            calm = finished(start_run(source, work / "calm", url))
-        finally:
-            server.kill()
-        server, url = start_provider(killed_log, latency_s)
-        try:
+        scenario = Scenario.of({"latency": latency_s})
+        with serve(scenario, own_process=True) as provider:
+            calm = finished(start_run(source, work / "calm", provider.url))
+            calls = provider.stats().paid.requests
+        with serve(scenario, own_process=True) as provider:
             killed, told = kill_until_done(
-                source,
-                work / "killed",
-                url,
-                killed_log,
-                kills,
-                len(lines(calm_log, "paid")),
-                random.Random(seed),
+                source, work / "killed", provider, kills, calls, random.Random(seed)
             )
-        finally:
-            server.kill()
         same = records(work / "calm") == records(work / "killed")
-        repeats = Counter(lines(killed_log, "paid"))
         return {
             "documents": calm["documents"],
-            "calls_unkilled": len(lines(calm_log, "paid")),
+            "calls_unkilled": calls,
             "kills": told,
             "same_records": same,
             "same_books": all(
                 calm[k] == killed[k] for k in ("documents", "extracted", "failed", "skipped")
             ),
-            "paid_twice": sum(count - 1 for count in repeats.values()),
+            "paid_twice": provider.stats().repeats.paid,
             "in_flight_at_most": IN_FLIGHT * len(told),
             "usd_unkilled": calm["usd"],
             "records_usd_killed": killed["records_usd"],

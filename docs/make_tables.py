@@ -22,17 +22,32 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from flows.models_view import ranked_roles
+from flows.roles_view import ranked_roles
+from llms.catalog import load_catalog
+from llms.priorities import RULES
 from llms.providers import OPENROUTER
-from llms.roles import RULES
+from llms.simulator.faults import FAULTS
+from llms.simulator.scenario import (
+    Batches,
+    Change,
+    Flex,
+    Latency,
+    Limits,
+    Prices,
+    Quota,
+    Rule,
+    Scenario,
+)
 from schemas.documents import SHIPPED, shipped_type
 from schemas.fields import DocumentType, FieldSource, FieldSpec
 from schemas.job import (
+    Allow,
     Analysis,
     Backfill,
     Cascade,
     Job,
     Metric,
+    Models,
     Parsing,
     ReportOptions,
     Source,
@@ -40,6 +55,7 @@ from schemas.job import (
     Verify,
 )
 from schemas.manifest import Manifest
+from schemas.providers import ProviderSpec, ServedModel
 from schemas.tables import SOURCES
 from storage.store import Lake
 from tasks.jobs import expand
@@ -48,10 +64,15 @@ from tasks.record_tables import open_records
 DOCS = Path(__file__).resolve().parent
 
 OPTIONS: tuple[type[BaseModel], ...] = (
-    Job, Source, TypeRef, DocumentType, FieldSpec, Parsing, Cascade, Verify, Analysis, Metric,
-    ReportOptions, Backfill,
+    Job, Source, TypeRef, DocumentType, FieldSpec, ProviderSpec, ServedModel, Models, Allow,
+    Parsing, Cascade, Verify, Analysis, Metric, ReportOptions, Backfill,
 )  # fmt: skip
 """The models that a docmill.yaml and the run form are made of."""
+
+SCENARIO: tuple[type[BaseModel], ...] = (
+    Scenario, Latency, Limits, Change, Rule, Prices, Quota, Flex, Batches,
+)  # fmt: skip
+"""The models that a scenario of `docmill simulate` is made of."""
 
 SHOWN_MODELS = 5
 
@@ -63,6 +84,7 @@ _WORDS = {
     bool: "yes or no",
     date: "date",
     type(None): "null",
+    object: "anything",
 }
 
 
@@ -91,7 +113,8 @@ def _escaped(value: Any) -> str:
 
 def all_tables() -> dict[str, str]:
     """Every table that needs no run, by the name of its place."""
-    made = {f"options-{_slug(model)}": options_table(model) for model in OPTIONS}
+    made = {f"options-{_slug(model)}": options_table(model) for model in (*OPTIONS, *SCENARIO)}
+    made["faults"] = faults_table()
     made["document-types"] = "\n\n".join(type_section(shipped_type(name)) for name in SHIPPED)
     made["sql-tables"] = sql_tables()
     made["roles"] = roles_tables()
@@ -127,7 +150,8 @@ def _kind(annotation: Any) -> str:
         return f"list of {_kind(get_args(annotation)[0])}"
     if origin is dict:
         key, value = get_args(annotation)
-        return f"{_kind(value)} per {key.__name__.lower()}"
+        name = "name" if _kind(key) == _WORDS[str] else key.__name__.lower()
+        return f"{_kind(value)} per {name}"
     if origin is Literal:
         return ", ".join(f"`{choice}`" for choice in get_args(annotation))
     if isinstance(annotation, type) and issubclass(annotation, StrEnum):
@@ -234,7 +258,7 @@ def _told(columns: Sequence[str]) -> Iterator[str]:
 
 
 def _empty_run(folder: str) -> tuple[Lake, Manifest]:
-    from llms.providers import resolve
+    from llms.resolution import resolve
 
     job = expand(Job(lake=folder, types=("receipt",)))
     lake = Lake(folder)
@@ -250,9 +274,24 @@ def _empty_run(folder: str) -> tuple[Lake, Manifest]:
     return lake, manifest
 
 
+def faults_table() -> str:
+    """What the simulated provider can do wrong."""
+    return markdown_table(
+        [
+            {
+                "fault": f"`{fault}`",
+                "status": info.status or "none",
+                "billed": "yes" if info.is_billed else "no",
+                "the client meets": info.says,
+            }
+            for fault, info in FAULTS.items()
+        ]
+    )
+
+
 def roles_tables() -> str:
     """The best models per role, as `docmill models roles --profile openrouter` ranks them."""
-    ranked = ranked_roles(OPENROUTER, {})
+    ranked = ranked_roles(Job(profile=OPENROUTER), {}, catalog=load_catalog())
     parts = []
     for ranking in ranked.rankings:
         spec = ranking.spec
@@ -284,9 +323,9 @@ def main() -> None:
     """Write the tables into the pages."""
     made = all_tables()
     for path in sorted(DOCS.glob("*.md")):
-        if path.name == "walkthrough.md":
-            continue
         page = path.read_text(encoding="utf-8")
+        if not set(places(page)) <= made.keys():
+            continue  # made from a run, by a benchmark that the page names
         path.write_text(filled(page, made), encoding="utf-8")
 
 

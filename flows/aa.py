@@ -1,13 +1,14 @@
-"""The command `aa`: SELECTs over the model catalog."""
+"""The command `aa`: SELECTs over the model catalog, its history and where its figures come from."""
 
+import os
 import sys
+from collections.abc import Iterable
 from typing import Annotated
 
 import typer
 
 from flows.query_output import Form, errors_as_sentences, form_of, print_rows
-from llms.catalog import COLUMNS, load_catalog
-from llms.sql_console import MAX_ROWS, Console
+from llms.sql_console import MAX_ROWS, Console, QueryError, Table
 
 app = typer.Typer(
     add_completion=False,
@@ -22,7 +23,10 @@ Csv = Annotated[bool, typer.Option("--csv", help="Print comma-separated values."
 Markdown = Annotated[bool, typer.Option("--markdown", help="Print a Markdown table.")]
 Sql = Annotated[
     str,
-    typer.Argument(metavar="SQL", help="One SELECT over the table llms; - reads it from stdin."),
+    typer.Argument(
+        metavar="SQL",
+        help="One SELECT over llms, history and provenance (aa tables); - reads it from stdin.",
+    ),
 ]
 
 
@@ -40,22 +44,61 @@ def query(sql: Sql, json: Json = False, csv: Csv = False, markdown: Markdown = F
 def tables(json: Json = False, csv: Csv = False, markdown: Markdown = False) -> None:
     """Print the tables and their columns, with meaning and unit."""
     form = form_of(as_json=json, as_csv=csv, as_markdown=markdown)
-    rows = [("llms", column.name, column.type, column.meaning) for column in COLUMNS]
     with errors_as_sentences():
-        catalog = load_catalog()
+        from tasks.catalog_sql import TABLES
+        from tasks.catalogs import EMBEDDED, catalog_folder, current_snapshot, snapshot_files
+
+        folder = catalog_folder(os.environ)
+        current = current_snapshot(folder)
+        rows = [
+            (table, column.name, column.type, column.meaning)
+            for table, columns in TABLES.items()
+            for column in columns
+        ]
         print_rows(("table", "column", "type", "meaning"), rows, form)
+        tell(current.notes)
     if form is Form.TABLE:
-        typer.echo(f"\nllms: {len(catalog.models)} models. {catalog.attribution}")
+        count, kept = len(current.catalog.models), len(snapshot_files(folder))
+        in_force = "" if current.info.name == EMBEDDED else f" of snapshot {current.info.name}"
+        typer.echo(
+            f"\nllms: {count} models{in_force}. history: the embedded catalog and {kept} snapshots "
+            f"in {folder}.\n{current.catalog.attribution}"
+        )
 
 
 def run_query(sql: str, form: Form) -> None:
     """Run a SELECT over the catalog and print its rows; `-` reads the SQL from stdin."""
-    text = sys.stdin.read() if sql == "-" else sql
-    with errors_as_sentences(), Console.over(load_catalog()) as console:
-        answer = console.query(text)
+    notes: list[str] = []
+
+    def tables() -> list[Table]:
+        # Imported here: while the console's process starts.
+        from tasks.catalog_sql import tables_for
+
+        filled, remarks = tables_for(text, os.environ)
+        notes.extend(remarks)
+        return filled
+
+    with errors_as_sentences():
+        text = _stdin() if sql == "-" else sql
+        with Console(tables) as console:
+            answer = console.query(text)
         print_rows(answer.columns, answer.rows, form)
+    tell(notes)
     if answer.is_cut:
         typer.echo(f"only the first {MAX_ROWS:,} rows; add a LIMIT or narrow it down", err=True)
+
+
+def tell(notes: Iterable[str]) -> None:
+    """Say on stderr what a reader of the output should know."""
+    for note in notes:
+        typer.echo(f"docmill: {note}", err=True)
+
+
+def _stdin() -> str:
+    try:
+        return sys.stdin.read()
+    except UnicodeDecodeError:
+        raise QueryError("SQL: what stands on standard input is not text in UTF-8") from None
 
 
 def main() -> None:

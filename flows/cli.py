@@ -1,11 +1,13 @@
 """The `docmill` command. A command imports what it needs when it runs, so that help is instant."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flows.console import DONE, FAILED, PARKED, fail, print_json, watching
+from flows.job_options import LaneOption, ModelOption, ReadyByOption, job_of
 from flows.models_cli import app as models_app
+from flows.simulate_cli import simulate
 
 if TYPE_CHECKING:
     from schemas.job import Backfill, Job
@@ -47,13 +49,25 @@ def run(
     budget: Annotated[
         float | None, typer.Option(min=0, help="Never spend more than this, in US dollars.")
     ] = None,
+    model: ModelOption = None,
+    lane: LaneOption = None,
+    ready_by: ReadyByOption = None,
     direct: Annotated[
         bool, typer.Option("--direct", help="Run the same stages without Prefect.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Turn documents into records and a report."""
-    job = _job(path, out=out, profile=profile, limit=limit, budget=budget)
+    job = job_of(
+        path,
+        out=out,
+        profile=profile,
+        limit=limit,
+        budget=budget,
+        models=model,
+        lane=lane,
+        ready_by=ready_by,
+    )
     _finish(_run(job, direct=direct, quiet=as_json), as_json=as_json)
 
 
@@ -77,26 +91,6 @@ def resume(
     if budget is not None:
         job = job.model_copy(update={"budget_usd": budget})
     _finish(_run(job, direct=direct, quiet=as_json, run_id=run_id), as_json=as_json)
-
-
-def _job(
-    path: str, *, out: str | None, profile: str | None, limit: int | None, budget: float | None
-) -> "Job":
-    from tasks.jobs import JobError, load_job
-
-    overrides: dict[str, Any] = {}
-    if out is not None:
-        overrides["lake"] = out
-    if profile is not None:
-        overrides["profile"] = profile
-    if limit is not None:
-        overrides["source"] = {"limit": limit}
-    if budget is not None:
-        overrides["budget_usd"] = budget
-    try:
-        return load_job(path, overrides)
-    except JobError as error:
-        fail(error)
 
 
 def _run(job: "Job", *, direct: bool, quiet: bool, run_id: str | None = None) -> "RunSummary":
@@ -123,7 +117,7 @@ def _run_flow(job: "Job", run_id: str) -> "RunSummary":
     from flows.wiring import resolve_models
 
     # What is wrong with the job need not wait for Prefect to start.
-    resolve_models(job, os.environ)
+    resolve_models(job, os.environ, is_before_flow=True)
 
     prefect_settings.apply_defaults(quiet=True)
 
@@ -258,28 +252,52 @@ def forecast(
     profile: Annotated[
         str | None, typer.Option(help="Providers: offline, openai, openrouter or local.")
     ] = None,
+    model: ModelOption = None,
+    lane: Annotated[
+        str | None, typer.Option(help="standard, flex or batch; default: the job's own.")
+    ] = None,
+    probability: Annotated[
+        float, typer.Option(min=0.5, max=0.99, help="That a run ends in its range.")
+    ] = 0.9,
+    sample: Annotated[int, typer.Option(min=0, help="Documents to parse for it.")] = 40,
+    out: Annotated[
+        str | None,
+        typer.Option("--out", "--lake", help="The lake to learn from; default: the job's own."),
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Say how often the range held on the job's past runs.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Say what a run would cost, as a range, against one strong model; sends nothing."""
     import os
 
+    from flows.forecast_view import coverage_lines, forecast_lines
     from flows.wiring import USER_ERRORS
-    from llms.providers import resolve
-    from tasks.discovery import discover
-    from tasks.forecast import forecast as forecast_job
-    from tasks.forecast import forecast_text
-    from tasks.text_size import DocumentSize
+    from storage.store import Lake
+    from tasks.call_times import LANES
+    from tasks.forecast_check import check_forecasts
+    from tasks.forecast_job import forecast_job
+    from tasks.sandbox import SandboxError
 
-    job = _job(path, out=None, profile=profile, limit=None, budget=None)
+    if lane is not None and lane not in LANES:
+        fail(f"--lane: there is no lane {lane!r}; there are {', '.join(LANES)}")
+    job = job_of(path, out=out, profile=profile, models=model)
     try:
-        sizes = (DocumentSize(found.size or 0, found.name) for found in discover(job.source))
-        expected = forecast_job(job, sizes, resolve(job, os.environ))
-    except USER_ERRORS as error:
+        if check:
+            held = check_forecasts(Lake(job.lake), job, probability=probability, sample=sample)
+            said, lines = held.model_dump(mode="json"), coverage_lines(held)
+        else:
+            expected = forecast_job(
+                job, os.environ, lane=lane, probability=probability, sample=sample
+            )
+            said, lines = expected.model_dump(mode="json"), forecast_lines(expected)
+    except (*USER_ERRORS, SandboxError) as error:
         fail(error)
     if as_json:
-        print_json(expected.model_dump(mode="json"))
+        print_json(said)
     else:
-        print(forecast_text(expected))
+        print("\n".join(lines))
 
 
 @app.command()
@@ -311,7 +329,7 @@ def backfill(
 
     from schemas.job import Backfill
 
-    job = _job(path, out=out, profile=profile, limit=None, budget=None)
+    job = job_of(path, out=out, profile=profile)
     try:
         plan = Backfill.model_validate(
             {
@@ -354,6 +372,9 @@ def _backfill(plan: "Backfill", backfill_id: str | None, *, direct: bool) -> "Ba
         return run_backfill_flow(plan, backfill_id)
     except USER_ERRORS as error:
         fail(error)
+
+
+app.command()(simulate)
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """The commands `docmill models ...`: which models play which role, and what is known of each.
 
-What they print is made in `flows.models_view`, imported when a command runs: help stays instant.
+What they print is made in the modules `flows.*_view`, imported when a command runs: help stays
+instant.
 """
 
 import os
@@ -8,7 +9,10 @@ from typing import Annotated
 
 import typer
 
-from flows.aa import Csv, Json, Markdown, Sql, run_query
+from flows.aa import Csv, Json, Markdown, Sql, run_query, tell
+from flows.console import FAILED
+from flows.job_options import ModelOption, job_of
+from flows.ping import ping
 from flows.query_output import errors_as_sentences, form_of, json_text
 
 app = typer.Typer(
@@ -18,6 +22,7 @@ app = typer.Typer(
     no_args_is_help=True,
     help="The models: who plays which role, and why.",
 )
+app.command()(ping)
 
 
 @app.command()
@@ -26,37 +31,153 @@ def roles(
     explain: Annotated[
         bool, typer.Option("--explain", help="Also every other model, and why not it.")
     ] = False,
+    job: Annotated[
+        str | None,
+        typer.Option("--job", help="Rank for this job: its calls, its rules, its lake's ledger."),
+    ] = None,
+    model: ModelOption = None,
     profile: Annotated[
         str | None,
         typer.Option(help="Only models that this profile serves; else the one whose key is set."),
     ] = None,
+    lane: Annotated[
+        str, typer.Option(help="Lane to price calls in: standard, flex or batch.")
+    ] = "standard",
 ) -> None:
     """Print for each role the ranked models, with the figures that put them in their place."""
+    if lane not in ("standard", "flex", "batch"):
+        raise typer.BadParameter(f"{lane!r} is not standard, flex or batch", param_hint="--lane")
+    asked = job_of(job, profile=profile, models=model)
     with errors_as_sentences():
-        from flows.models_view import ranked_roles, roles_object, roles_text
+        from flows.roles_view import ranked_roles, roles_object, roles_text
+        from storage.store import Lake
 
-        ranked = ranked_roles(profile, os.environ)
+        lake = Lake(asked.lake) if job is not None else None
+        ranked = ranked_roles(asked, os.environ, lane=lane, lake=lake)
         typer.echo(
             json_text(roles_object(ranked, explain=explain))
             if json
             else roles_text(ranked, explain=explain)
         )
+    if ranked.problem is not None:
+        raise typer.Exit(FAILED)
+
+
+Name = Annotated[str, typer.Argument(help="Slug, name or API id; an id shows all efforts.")]
+SnapshotName = Annotated[
+    str,
+    typer.Argument(
+        help="A snapshot of `docmill models history`, a day, embedded, latest, or the path of a "
+        "CSV or Parquet file."
+    ),
+]
 
 
 @app.command()
-def show(
-    name: Annotated[str, typer.Argument(help="Slug, name or API id; an id shows all efforts.")],
+def show(name: Name, json: Json = False) -> None:
+    """Print what is known of a model: figures with their sources, places in roles, history."""
+    with errors_as_sentences():
+        from flows.models_view import models_text, shown_models
+
+        snapshot, found = shown_models(name, os.environ)
+        tell(snapshot.notes)
+        typer.echo(json_text(found) if json else models_text(snapshot, found))
+
+
+@app.command()
+def compare(
+    names: Annotated[list[str], typer.Argument(help="Two models or more: slugs, names, API ids.")],
     json: Json = False,
 ) -> None:
-    """Print what the catalog knows of a model, and its place in each role."""
+    """Print models side by side, with what a call of each role would cost."""
     with errors_as_sentences():
-        from flows.models_view import model_objects, models_text
+        from flows.models_view import compared_models, comparison_text
 
-        found = model_objects(name)
-        typer.echo(json_text(found) if json else models_text(found))
+        snapshot, found = compared_models(names, os.environ)
+        tell(snapshot.notes)
+        typer.echo(json_text(found) if json else comparison_text(snapshot, found))
+
+
+@app.command()
+def history(
+    name: Annotated[
+        str | None,
+        typer.Argument(help="Slug, name or API id; without it the snapshots are listed."),
+    ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Also snapshots in which only speeds changed.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Print the figures of a model over all snapshots, or the snapshots that are kept."""
+    with errors_as_sentences():
+        from flows import models_changes as view
+        from tasks.model_history import histories_of
+
+        if name is None:
+            found = view.snapshots_object(os.environ)
+            typer.echo(json_text(found) if json else view.snapshots_text(found))
+            return
+        histories = histories_of(name, os.environ)
+        tell(histories.notes)
+        if json:
+            typer.echo(json_text(view.history_object(histories, is_whole=every)))
+        else:
+            typer.echo(view.history_text(histories, is_whole=every))
+
+
+@app.command()
+def diff(before: SnapshotName, after: SnapshotName, json: Json = False) -> None:
+    """Print what changed between two snapshots, and what that does to each role."""
+    with errors_as_sentences():
+        from flows.models_changes import changes_object, changes_text, compared_snapshots
+
+        found = compared_snapshots(before, after, os.environ)
+        typer.echo(json_text(changes_object(*found)) if json else changes_text(*found))
+
+
+@app.command("import")
+def import_archive(
+    file: Annotated[
+        str,
+        typer.Argument(help="Parquet or CSV: a row per model and day, with a column date."),
+    ],
+    json: Json = False,
+) -> None:
+    """Keep the days of an archive as snapshots: history to query, never selected from."""
+    with errors_as_sentences():
+        from flows.models_changes import imported, imported_text
+
+        found = imported(file, os.environ)
+        typer.echo(json_text(found) if json else imported_text(found))
 
 
 @app.command()
 def query(sql: Sql, json: Json = False, csv: Csv = False, markdown: Markdown = False) -> None:
     """Print what a SELECT over the catalog finds; the same as `aa query`."""
     run_query(sql, form_of(as_json=json, as_csv=csv, as_markdown=markdown))
+
+
+@app.command()
+def refresh(
+    source: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="aa, openrouter, litellm, or the path of a CSV or Parquet file; repeatable. "
+            "Without it all that need no key, and aa if AA_API_KEY is set."
+        ),
+    ] = None,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Use a source even if much of the catalog would be lost."),
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Read what others publish of models and keep it as the newest snapshot of the catalog."""
+    with errors_as_sentences():
+        from flows.models_refresh_view import refresh_object, refresh_text, refreshed
+
+        report = refreshed(source or [], os.environ, is_forced=force)
+    typer.echo(json_text(refresh_object(report)) if json else refresh_text(report))
+    if report.refused is not None:
+        raise typer.Exit(1)

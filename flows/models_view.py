@@ -1,201 +1,155 @@
-"""What do `docmill models` show: rankings with their reasons, and a model with all its figures."""
+"""What do `docmill models show` and `compare` print: models with their figures and places?"""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from flows.models_changes import HISTORY, moment
 from flows.query_output import plain_text
-from llms.catalog import COLUMNS, Catalog, CatalogModel, load_catalog
-from llms.pricing import Talkativeness
-from llms.providers import OPENAI, OPENROUTER, PROFILES, UnknownProfileError, default_profile
-from llms.providers import serves as profile_serves
-from llms.roles import ROLES, RULES, Candidate, Ranking, rank
+from llms.catalog import COLUMNS, Catalog, CatalogModel
+from llms.failures import CatalogError
+from llms.pricing import Talkativeness, as_model, expected_call_usd
+from llms.ranking import Ranking, rank
+from llms.roles import demands_of
 from schemas.roles import Role
+from tasks.catalogs import Snapshot, catalog_folder, current_snapshot
+from tasks.model_history import histories_by_slug, turning_points
 
-_SHOWN = 5
-
-
-@dataclass(frozen=True, slots=True)
-class RankedRoles:
-    """The rankings of all roles.
-
-    Attributes:
-        catalog: The catalog they are made from.
-        profile: The profile that was asked for.
-        shown: The profile whose models are ranked: offline and local models stand in no catalog,
-            and what they stand in for is shown instead.
-        rankings: One per role, in the order of the design.
-    """
-
-    catalog: Catalog
-    profile: str
-    shown: str
-    rankings: tuple[Ranking, ...]
+_APART = ("roles", "provenance", "history")
 
 
-def ranked_roles(profile: str | None, env: Mapping[str, str]) -> RankedRoles:
-    """Rank the catalog's models for every role, for a profile or for the one whose key is set.
+def shown_models(name: str, env: Mapping[str, str]) -> tuple[Snapshot, list[dict[str, Any]]]:
+    """The catalog in force, and everything known of the models called `name`.
 
-    Raises:
-        UnknownProfileError: The profile does not exist.
-    """
-    catalog = load_catalog()
-    chosen = profile or default_profile(env)
-    if chosen not in PROFILES:
-        raise UnknownProfileError.of(chosen)
-    shown = chosen if chosen in {OPENAI, OPENROUTER} else OPENROUTER
-    rankings = tuple(
-        rank(
-            role, catalog.models, is_served=lambda row: profile_serves(shown, row), served_by=shown
-        )
-        for role in Role
-    )
-    return RankedRoles(catalog, chosen, shown, rankings)
-
-
-def roles_text(ranked: RankedRoles, *, explain: bool) -> str:
-    """The rankings as tables; with `explain` every model, and why it is left out."""
-    parts = [_ranking_text(ranking, explain=explain) for ranking in ranked.rankings]
-    if ranked.shown != ranked.profile:
-        parts.append(
-            f"The profile {ranked.profile} does not use this ranking; "
-            f"it shows what {ranked.shown} would use."
-        )
-    return "\n".join([*parts, ranked.catalog.attribution])
-
-
-def roles_object(ranked: RankedRoles, *, explain: bool) -> dict[str, Any]:
-    """The rankings as one JSON object."""
-    catalog = ranked.catalog
-    return {
-        "catalog": {
-            "version": catalog.version,
-            "sha256": catalog.sha256,
-            "source": catalog.attribution,
-        },
-        "profile": ranked.profile,
-        "ranked_for": ranked.shown,
-        "roles": {r.role.value: _ranking_object(r, explain=explain) for r in ranked.rankings},
-    }
-
-
-def model_objects(name: str) -> list[dict[str, Any]]:
-    """Everything known of the models called `name`, and their place in each role.
+    Returns:
+        Per model its figures, `roles` (its place, or why it has none), `provenance` by figure and
+        `history`: the snapshots in which a lasting figure changed.
 
     Raises:
         UnknownModelError: Nothing is called so.
+        CatalogError: The snapshots cannot be read.
     """
-    catalog = load_catalog()
-    return [_model_object(catalog, model) for model in catalog.find(name)]
+    snapshot = current_snapshot(catalog_folder(env))
+    models = snapshot.catalog.find(name)
+    histories = histories_by_slug([model.slug for model in models], env)
+    rankings = _rankings(snapshot.catalog)
+    return snapshot, [
+        {
+            **_figures(snapshot.catalog, model),
+            "roles": {r.role.value: _place(r, model) for r in rankings},
+            "provenance": {
+                p.column: {"source": p.source, "as_of": p.as_of, "note": p.note}
+                for p in snapshot.provenance
+                if p.slug == model.slug
+            },
+            "history": [
+                moment(entry) for entry in turning_points(histories.entries.get(model.slug, ()))
+            ],
+        }
+        for model in models
+    ]
 
 
-def models_text(found: Sequence[Mapping[str, Any]]) -> str:
-    """The same as tables of figures and of places."""
+def models_text(snapshot: Snapshot, found: Sequence[Mapping[str, Any]]) -> str:
+    """The same as tables of figures with their sources, of places and of the history."""
     parts: list[str] = []
     for entry in found:
-        figures = [(name, _figure(value)) for name, value in entry.items() if name != "roles"]
-        parts += [plain_text(("figure", "value"), figures), ""]
-        parts += [plain_text(("role", "place"), list(entry["roles"].items())), ""]
-    return "\n".join([*parts, load_catalog().attribution])
-
-
-def _ranking_text(ranking: Ranking, *, explain: bool) -> str:
-    spec = ranking.spec
-    coding = "" if spec.min_coding is None else f", coding >= {spec.min_coding:g}"
-    shape = f"{spec.shape.prompt_tokens:,} + {spec.shape.answer_tokens:,} tokens"
-    candidates = ranking.candidates if explain else ranking.candidates[:_SHOWN]
-    lines = [
-        f"{ranking.role.value}: intelligence >= {spec.min_intelligence:g}{coding}; "
-        f"by {spec.priority.value}",
-        f"  {RULES[spec.priority]}; a call is {shape}",
-        "",
-        plain_text(
-            ("#", "model", "intelligence", "coding", "input", "output", "thinking", "why"),
-            [(i, *_cells(c)) for i, c in enumerate(candidates, start=1)],
-        ),
-    ]
-    more = len(ranking.candidates) - len(candidates)
-    if more:
-        lines.append(f"... and {more} more; --explain shows every model")
-    if explain:
-        rows = [(entry.model.slug, entry.reason) for entry in ranking.left_out]
-        lines += ["", plain_text(("left out", "first reason"), rows)]
-    return "\n".join([*lines, ""])
-
-
-def _cells(candidate: Candidate) -> tuple[Any, ...]:
-    model = candidate.model
-    return (
-        model.slug,
-        model.intelligence,
-        model.coding,
-        model.input_price,
-        model.output_price,
-        f"x{candidate.thinking_factor:.1f}",
-        candidate.reason,
-    )
-
-
-def _ranking_object(ranking: Ranking, *, explain: bool) -> dict[str, Any]:
-    spec = ranking.spec
-    found: dict[str, Any] = {
-        "min_intelligence": spec.min_intelligence,
-        "min_coding": spec.min_coding,
-        "priority": spec.priority.value,
-        "rule": RULES[spec.priority],
-        "prompt_tokens": spec.shape.prompt_tokens,
-        "answer_tokens": spec.shape.answer_tokens,
-        "ranked": [
-            _candidate_object(place, candidate)
-            for place, candidate in enumerate(ranking.candidates, start=1)
-        ],
-    }
-    if explain:
-        found["left_out"] = [
-            {"slug": entry.model.slug, "reason": entry.reason} for entry in ranking.left_out
+        origins = entry["provenance"]
+        figures = [
+            (name, _said(value), *_origin(origins.get(name)))
+            for name, value in entry.items()
+            if name not in _APART
         ]
-    return found
+        parts += [plain_text(("figure", "value", "source", "as of"), figures), ""]
+        parts += [plain_text(("role", "place"), list(entry["roles"].items())), ""]
+        moments = [tuple(one[name] for name in HISTORY) for one in entry["history"]]
+        parts += [plain_text(HISTORY, moments), ""]
+    return "\n".join([*parts, snapshot.catalog.attribution])
 
 
-def _candidate_object(place: int, candidate: Candidate) -> dict[str, Any]:
-    model = candidate.model
-    return {
-        "place": place,
-        "slug": model.slug,
-        "name": model.name,
-        "api_id": model.api_id,
-        "effort": model.effort,
-        "intelligence": model.intelligence,
-        "coding": model.coding,
-        "input_price": model.input_price,
-        "output_price": model.output_price,
-        "thinking_factor": candidate.thinking_factor,
-        "thinking_is_measured": candidate.is_measured,
-        "call_usd": round(candidate.call_usd, 8),
-        "margin": candidate.margin,
-        "why": candidate.reason,
-    }
+def compared_models(
+    names: Sequence[str], env: Mapping[str, str]
+) -> tuple[Snapshot, list[dict[str, Any]]]:
+    """The catalog in force, and the models called `names` with what a call of each role costs.
+
+    Raises:
+        UnknownModelError: A name is nobody's.
+        CatalogError: They are fewer than two models.
+    """
+    snapshot = current_snapshot(catalog_folder(env))
+    catalog = snapshot.catalog
+    models = {model.slug: model for name in names for model in catalog.find(name)}
+    if len(models) < 2:
+        raise CatalogError(f"{' and '.join(names)}: that is one model; name another to compare")
+    rankings, talk = _rankings(catalog), Talkativeness.of(catalog.models)
+    return snapshot, [
+        {
+            **_figures(catalog, model),
+            "roles": {
+                ranking.role.value: {
+                    "call_usd": _call_usd(ranking, model, talk),
+                    "place": _place(ranking, model),
+                }
+                for ranking in rankings
+            },
+        }
+        for model in models.values()
+    ]
 
 
-def _model_object(catalog: Catalog, model: CatalogModel) -> dict[str, Any]:
-    """Everything known of a model, and per role its place or the reason why it has none."""
+def comparison_text(snapshot: Snapshot, found: Sequence[Mapping[str, Any]]) -> str:
+    """The same side by side, a column per model."""
+    names = [name for name in found[0] if name not in ("slug", "roles")]
+    rows: list[tuple[Any, ...]] = [(name, *(_said(one[name]) for one in found)) for name in names]
+    for role in found[0]["roles"]:
+        places = [one["roles"][role] for one in found]
+        rows.append((f"{role}, $/1,000 calls", *(_per_thousand(p["call_usd"]) for p in places)))
+        rows.append((f"{role}, place", *(p["place"].partition(":")[0] for p in places)))
+    table = plain_text(("", *(str(one["slug"]) for one in found)), rows)
+    return f"{table}\n\n{snapshot.catalog.attribution}"
+
+
+def _figures(catalog: Catalog, model: CatalogModel) -> dict[str, Any]:
     found = {column.name: getattr(model, column.name) for column in COLUMNS}
     found["thinking_factor"] = Talkativeness.of(catalog.models).factor(model)
-    found["roles"] = {role.value: _place(role, catalog, model) for role in ROLES}
     return found
 
 
-def _place(role: Role, catalog: Catalog, model: CatalogModel) -> str:
-    ranking = rank(role, catalog.models)
+def _rankings(catalog: Catalog) -> list[Ranking]:
+    """Every role filled from the whole catalog, whoever serves its models."""
+    specs = demands_of(catalog).specs
+    return [rank(role, catalog.models, spec=specs[role]) for role in Role]
+
+
+def _place(ranking: Ranking, model: CatalogModel) -> str:
     for place, candidate in enumerate(ranking.candidates, start=1):
         if candidate.model == model:
             return f"{place} of {len(ranking.candidates)}: {candidate.reason}"
     return next(entry.reason for entry in ranking.left_out if entry.model == model)
 
 
-def _figure(value: Any) -> str | None:
+def _call_usd(ranking: Ranking, model: CatalogModel, talk: Talkativeness) -> float | None:
+    """Expected cost of a call of the role, also for a model that cannot play it."""
+    if model.price is None:
+        return None
+    shape = ranking.spec.shape
+    priced = as_model(model, talk, provider="catalog")
+    return round(expected_call_usd(priced, shape.prompt_tokens, shape.answer_tokens), 8)
+
+
+def _per_thousand(call_usd: float | None) -> str | None:
+    return None if call_usd is None else f"{1000 * call_usd:,.2f}"
+
+
+def _said(value: Any) -> str | None:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
         return f"{value:,}"
     return None if value is None else str(value)
+
+
+def _origin(origin: Mapping[str, Any] | None) -> tuple[str | None, str | None]:
+    if origin is None:
+        return None, None
+    note = f" ({origin['note']})" if origin["note"] else ""
+    return f"{origin['source']}{note}", origin["as_of"].isoformat()

@@ -1,6 +1,5 @@
 """The Prefect flow of the pipeline: ingest, extract_shard mapped over shards, analyze, report."""
 
-import os
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
 from uuid import UUID
@@ -18,7 +17,9 @@ from prefect.states import Completed, Failed
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from flows.console import money
-from flows.wiring import USER_ERRORS, WINDOW, run_pipeline, start_run
+from flows.provider_keys import fetch_keys
+from flows.views import money_range, times_range
+from flows.wiring import USER_ERRORS, run_pipeline, start_run, window
 from schemas.job import Job
 from schemas.manifest import RunStatus, RunSummary, ShardResult
 from storage.manifests import read_manifest
@@ -26,9 +27,8 @@ from storage.store import Lake
 from tasks import orchestrated
 from tasks.analysis import AnalysisResult
 from tasks.ingest import IngestResult, ShardRef
-
-SHARDS_AT_ONCE = 4
-"""Shards in work at once; the documents in flight are bounded by the job, not by this."""
+from tasks.key_ring import keys
+from tasks.lanes import MOST_SHARDS_AT_ONCE
 
 
 class Orchestrated:
@@ -43,10 +43,11 @@ class Orchestrated:
     ) -> Iterator[ShardResult]:
         """Map the extract_shard task over the shards, window by window, in order."""
         progress = create_progress_artifact(progress=0.0, description=f"extract {run_id}")
-        for start in range(0, len(refs), WINDOW):
-            window = refs[start : start + WINDOW]
+        size = window(read_manifest(Lake(lake_url), run_id).job)
+        for start in range(0, len(refs), size):
+            some = refs[start : start + size]
             futures = orchestrated.extract_shard.map(
-                list(window), unmapped(lake_url), unmapped(run_id)
+                list(some), unmapped(lake_url), unmapped(run_id)
             )
             for done, future in enumerate(futures, start + 1):
                 yield future.result()
@@ -69,7 +70,7 @@ def _show_progress(artifact: Any, share: float) -> None:
 
 @flow(
     name="document-pipeline",
-    task_runner=cast("TaskRunner[Any]", ThreadPoolTaskRunner(max_workers=SHARDS_AT_ONCE)),
+    task_runner=cast("TaskRunner[Any]", ThreadPoolTaskRunner(max_workers=MOST_SHARDS_AT_ONCE)),
     persist_result=False,
 )
 def document_pipeline(job: Job, parent: str | None = None, run_id: str | None = None) -> Any:
@@ -82,7 +83,8 @@ def document_pipeline(job: Job, parent: str | None = None, run_id: str | None = 
     """
     logger = get_run_logger()
     try:
-        manifest = start_run(job, env=os.environ, parent=parent, run_id=run_id)
+        fetch_keys(job)
+        manifest = start_run(job, env=keys(), parent=parent, run_id=run_id)
     except USER_ERRORS as error:
         # A sentence where the run is looked at; raised, it would be a traceback.
         return Failed(message=str(error), data=error)
@@ -133,18 +135,17 @@ def final_state(done: RunSummary) -> State[Any]:
 
 def _publish(done: RunSummary) -> None:
     """Show the money and the report as artifacts of the flow run."""
+    strong = money_range(done.baseline_plain_usd, done.baseline_usd)
     rows: list[dict[str, Any]] = [
         {"figure": "spent by this run", "value": money(done.usd)},
         {"figure": "cost of these records", "value": money(done.records_usd)},
-        {"figure": "the same on one strong model", "value": money(done.baseline_usd)},
+        {"figure": f"the same on one strong model, {done.baseline_model}", "value": strong},
     ]
     if done.projected_usd is not None:
         offline = "the same calls at catalog prices (they were answered offline)"
         rows.append({"figure": offline, "value": money(done.projected_usd)})
-    if done.saving is not None:
-        rows.append(
-            {"figure": "times cheaper than one strong model", "value": f"{done.saving:.1f}"}
-        )
+    if saved := times_range(done.saving_low, done.saving):
+        rows.append({"figure": "times cheaper than one strong model", "value": saved})
     create_table_artifact(table=rows, key="cost", description=f"Cost of run {done.run_id}")
     if done.report:
         lake = Lake(done.lake)

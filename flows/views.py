@@ -26,6 +26,8 @@ def summary_lines(done: RunSummary) -> Iterator[str]:
         f"+ {done.skipped} skipped{reused}, in {done.seconds:.1f} s"
     )
     yield f"spent {money(done.usd)} on {done.calls} calls; {_compared(done)}"
+    for note in done.notes:
+        yield f"note      {note}"
     if done.report:
         yield f"report    {done.report}"
     yield f"manifest  {done.manifest}"
@@ -38,16 +40,33 @@ def summary_lines(done: RunSummary) -> Iterator[str]:
 def _compared(done: RunSummary) -> str:
     if done.baseline_usd is None:
         return "the price of one strong model for all of it is unknown"
-    strong = f"one strong model for all of it: {money(done.baseline_usd)}"
+    strong = (
+        f"one strong model for all of it, {done.baseline_model}: "
+        f"{money_range(done.baseline_plain_usd, done.baseline_usd)}"
+    )
+    saved = times_range(done.saving_low, done.saving)
     if done.projected_usd is not None:
-        times = f", {done.saving:.1f} times cheaper" if done.saving else ""
+        times = f", {saved} times cheaper" if saved else ""
         return (
             f"{strong}; these calls on the catalog's models for the roles: "
             f"{money(done.projected_usd)}{times} (computed, not measured: the offline engines "
             "are rules, not models)"
         )
-    times = f" ({done.saving:.1f} times)" if done.saving else ""
-    return f"{strong}{times}"
+    return f"{strong} ({saved} times)" if saved else strong
+
+
+def money_range(low: float | None, high: float | None) -> str:
+    """What a strong model costs without thinking and with its usual one."""
+    if low is None or money(low) == money(high):
+        return money(high)
+    return f"{money(low)} without thinking to {money(high)} with its usual"
+
+
+def times_range(low: float | None, high: float | None) -> str:
+    """How many times cheaper, from the strong model without thinking to that with; may be empty."""
+    if not high:
+        return ""
+    return f"{low:.1f} to {high:.1f}" if low and f"{low:.1f}" != f"{high:.1f}" else f"{high:.1f}"
 
 
 def runs_table(manifests: Sequence[Manifest], lake: Lake, *, as_json: bool) -> None:
@@ -92,8 +111,18 @@ def show_run(manifest: Manifest, lake: Lake, *, as_json: bool) -> None:
     cost = manifest.cost
     print(
         f"  spent {money(cost.usd)} on {cost.calls} calls; these records cost "
-        f"{money(cost.records_usd)}; one strong model: {money(cost.baseline_usd)}"
+        f"{money(cost.records_usd)}"
     )
+    strong = manifest.resolution.baseline
+    if strong is not None and cost.baseline_usd is not None:
+        saved = times_range(cost.saving_low, cost.saving)
+        print(
+            f"  one strong model, {strong.shown_name}: "
+            f"{money_range(cost.baseline_plain_usd, cost.baseline_usd)}"
+            + (f"; {saved} times as much" if saved else "")
+        )
+    for note in manifest.notes:
+        print(f"  note: {note}")
     for role in Role:
         model = manifest.resolution.model(role)
         print(f"  {role.value:<18} {model.name} ({model.provider}, {model.kind})")

@@ -11,7 +11,7 @@ from importlib.metadata import version
 from typing import Protocol
 
 from llms.failures import LlmError
-from llms.providers import key, providers_of, resolve
+from llms.providers import key, providers_of
 from schemas.job import Job
 from schemas.manifest import Books, Manifest, RunStatus, RunSummary, ShardResult
 from schemas.roles import Resolution
@@ -21,8 +21,11 @@ from tasks.books import BooksError, check_books
 from tasks.costs import run_cost
 from tasks.discovery import SourceError
 from tasks.jobs import JobError, expand
+from tasks.lanes import check_lanes, lane_notes, shards_at_once
 from tasks.ledger_rows import add_attempts, book_lost
+from tasks.model_choice import models_for
 from tasks.progress import progress_of
+from tasks.provider_config import with_user_config
 from tasks.record_rows import extraction_key
 from tasks.runtime import close_runtime
 from tasks.stages import (
@@ -38,11 +41,8 @@ from tasks.stages import (
 USER_ERRORS = (JobError, SourceError, LakeError, LlmError, BooksError)
 """What a user can cause or mend: told in one sentence, never as a traceback."""
 
-WINDOW = 32
+_WINDOW = 32
 """Shards whose futures are open at once; finished ones are drained before more are submitted."""
-
-_SHARD_THREADS = 4
-"""Shards in work at once in a direct run; the documents in flight are bounded by the job."""
 
 _PACKAGES = ("docmill", "prefect", "openai", "polars", "pyarrow", "duckdb", "pydantic")
 
@@ -80,10 +80,12 @@ class Direct:
         self, refs: Sequence[ShardRef], lake_url: str, run_id: str
     ) -> Iterator[ShardResult]:
         """Map `extract_shard` over the shards in a few threads."""
-        with ThreadPoolExecutor(_SHARD_THREADS, thread_name_prefix="shard") as threads:
-            for start in range(0, len(refs), WINDOW):
-                window = refs[start : start + WINDOW]
-                futures = [threads.submit(extract_shard, r, lake_url, run_id) for r in window]
+        job = read_manifest(Lake(lake_url), run_id).job
+        size = window(job)
+        with ThreadPoolExecutor(shards_at_once(job), thread_name_prefix="shard") as threads:
+            for start in range(0, len(refs), size):
+                some = refs[start : start + size]
+                futures = [threads.submit(extract_shard, r, lake_url, run_id) for r in some]
                 try:
                     for future in futures:
                         yield future.result()
@@ -99,6 +101,11 @@ class Direct:
     def report(self, lake_url: str, run_id: str) -> dict[str, str]:
         """Run the report stage here."""
         return report_run(lake_url, run_id)
+
+
+def window(job: Job) -> int:
+    """How many shards of a job may be submitted before the first of them is drained."""
+    return max(_WINDOW, 2 * shards_at_once(job))
 
 
 def new_run_id(now: datetime) -> str:
@@ -118,7 +125,7 @@ def start_run(
         JobError, ProviderError, CatalogError: The job, a key or a model is at fault; no document
             was read and nothing was spent.
     """
-    job = expand(job)
+    job = with_user_config(expand(job), env)
     lake = Lake(job.lake)
     if lake.is_local:
         # Absolute, because a worker or a later command may stand in another folder.
@@ -127,12 +134,12 @@ def start_run(
     if run_id is not None and lake.exists(lake.run(run_id, MANIFEST)):
         pinned = read_manifest(lake, run_id)
         _check_resumable(lake, pinned)
-        _check_keys(pinned.resolution, env)
+        _check_keys(pinned.resolution, pinned.job, env)
         book_lost(lake, run_id)
         kept = pinned.job.model_copy(update={"budget_usd": job.budget_usd})
         manifest = pinned.model_copy(update={"job": kept, "status": RunStatus.RUNNING})
     else:
-        resolution = resolve_models(job, env)
+        resolution = resolve_models(job, env, parent=parent)
         manifest = Manifest(
             run_id=run_id or new_run_id(now),
             job=job,
@@ -141,7 +148,7 @@ def start_run(
             versions={n: version(n) for n in _PACKAGES} | {"python": platform.python_version()},
             started_at=now,
             resolution=resolution,
-            notes=resolution.notes,
+            notes=(*resolution.notes, *_lane_notes(job, resolution, env)),
             extraction_key=extraction_key(job, resolution),
         )
     manifest = manifest.model_copy(update={"pid": os.getpid(), "host": socket.gethostname()})
@@ -162,20 +169,42 @@ def _check_resumable(lake: Lake, manifest: Manifest) -> None:
         )
 
 
-def resolve_models(job: Job, env: Mapping[str, str]) -> Resolution:
-    """Which models play which role in a run of `job`, once their providers' keys are there.
+def resolve_models(
+    job: Job,
+    env: Mapping[str, str],
+    *,
+    parent: str | None = None,
+    is_before_flow: bool = False,
+) -> Resolution:
+    """Which models play which role in a new run of `job`, once their providers' keys are there.
+
+    Args:
+        job: What is to run.
+        env: The environment, with the keys that a flow has fetched.
+        parent: The backfill that the run is a part of.
+        is_before_flow: A flow follows, which fetches the keys that stand in secret blocks.
 
     Raises:
-        ProviderError, CatalogError: A profile, a model or a key is at fault; nothing was sent.
+        JobError, ProviderError, CatalogError: A pin, a profile, a model, a lane or a key is at
+            fault; nothing was sent.
     """
-    resolution = resolve(job, env)
-    _check_keys(resolution, env)
+    job = with_user_config(job, env)
+    resolution = models_for(job, Lake(job.lake), env, parent=parent)
+    _check_keys(resolution, job, env, is_before_flow=is_before_flow)
+    check_lanes(job, resolution, providers_of(resolution, env, job.providers))
     return resolution
 
 
-def _check_keys(resolution: Resolution, env: Mapping[str, str]) -> None:
-    for provider in providers_of(resolution, env).values():
-        key(provider, env)
+def _lane_notes(job: Job, resolution: Resolution, env: Mapping[str, str]) -> list[str]:
+    return lane_notes(job, resolution, providers_of(resolution, env, job.providers))
+
+
+def _check_keys(
+    resolution: Resolution, job: Job, env: Mapping[str, str], *, is_before_flow: bool = False
+) -> None:
+    for provider in providers_of(resolution, env, job.providers).values():
+        if not (is_before_flow and provider.key_block):
+            key(provider, env)
 
 
 def run_pipeline(manifest: Manifest, backend: Backend) -> RunSummary:
@@ -262,6 +291,7 @@ def summary(manifest: Manifest, lake: Lake) -> RunSummary:
     `documents = extracted + failed + skipped`: every document found, whichever stage it ended in.
     """
     ingest, extract, cost = manifest.ingest, manifest.extract, manifest.cost
+    strong = manifest.resolution.baseline
     report = lake.run(manifest.run_id, "report.html")
     return RunSummary(
         run_id=manifest.run_id,
@@ -272,9 +302,11 @@ def summary(manifest: Manifest, lake: Lake) -> RunSummary:
         skipped=sum(ingest.skipped.values()) + sum(extract.skipped.values()),
         reused=sum(shard.reused for shard in manifest.shards),
         **cost.model_dump(),
+        baseline_model=strong.shown_name if strong else None,
         lake=lake.url,
         report=lake.shown(report) if manifest.outputs else "",
         manifest=lake.shown(lake.run(manifest.run_id, "manifest.json")),
         seconds=manifest.seconds or 0.0,
         message=manifest.error,
+        notes=manifest.notes,
     )

@@ -7,17 +7,19 @@ from datetime import datetime
 
 import httpx2
 
-from llms.budget import Budget
+from llms.budget import Budget, Reservation
 from llms.calls import Call
 from llms.classification import Failure, classify_response
 from llms.completion import Answer, MalformedBodyError, read_completion, read_json
 from llms.failures import FailureClass, ProviderError
 from llms.limits import Limiter, Limiters, Permit
-from llms.pricing import cost_usd, estimate_tokens, output_limit, prices, worst_case_usd
-from llms.providers import Provider, key
+from llms.pricing import cost_usd, estimate_tokens, in_lane, output_limit, prices, worst_case_usd
+from llms.providers import key
 from llms.responses import ResponseStore, StoredResponse
-from llms.sdk import Endpoint, RawResponse, Request
+from llms.sdk import RawResponse, Request
+from llms.service_lanes import LaneEndpoint, Lanes
 from schemas.ledger import Attempt
+from schemas.providers import Lane, Provider
 from schemas.roles import Model, Resolution
 
 OK = "ok"
@@ -52,7 +54,7 @@ class Sender:
         env: Where keys are looked up.
         transports: Per provider, what takes the place of the network.
         timeout_s: Longest time one attempt may take, in seconds.
-        lane: Goes to the ledger.
+        lanes: In which lane requests go out.
         clock: Seconds that only ever grow, for latencies.
         now: The time of day, for the ledger.
 
@@ -72,7 +74,7 @@ class Sender:
         env: Mapping[str, str],
         transports: Mapping[str, httpx2.AsyncBaseTransport],
         timeout_s: float,
-        lane: str,
+        lanes: Lanes,
         clock: Callable[[], float],
         now: Callable[[], datetime],
     ) -> None:
@@ -84,16 +86,18 @@ class Sender:
         self._providers = providers
         self._transports = transports
         self._timeout_s = timeout_s
-        self._lane = lane
+        self._lanes = lanes
         self._clock = clock
         self._now = now
         self._keys = _checked_keys(resolution, providers, env)
-        self._endpoints: dict[str, Endpoint] = {}
+        self._endpoints: dict[tuple[str, Lane], LaneEndpoint] = {}
 
     async def send(
         self, call: Call, request: Request, model: Model, *, number: int, lost_usd: float
     ) -> Sent:
-        """Send a request to a model once.
+        """Send a request to a model once, unless another process has done so meanwhile.
+
+        Where a lane hands it back without having worked on it, it goes out in the next one.
 
         Args:
             call: The call the attempt belongs to.
@@ -107,28 +111,65 @@ class Sender:
             CallError: Class `BUDGET`; nothing was sent.
             StoreError: The spend book or the store cannot be written.
         """
+        asked = request.key(model)
+        while True:
+            lane = self._lanes.lane(call.stage, model.provider, model.api_id, asked)
+            async with self._lanes.room(lane):
+                sent = await self._send(lane, call, request, model, number, lost_usd)
+            if not isinstance(sent.outcome, Failure) or not sent.outcome.is_unexecuted:
+                self._lanes.answered(lane, asked)
+                return sent
+            self._lanes.handed_back(lane, model.provider, model.api_id, asked, sent.outcome)
+
+    async def _send(
+        self,
+        lane: Lane,
+        call: Call,
+        request: Request,
+        model: Model,
+        number: int,
+        lost_usd: float,
+    ) -> Sent:
+        """Send a request in one lane, as `send` says."""
         limiter = self.limiter(model)
+        model = in_lane(model, lane)
         without = frozenset(limiter.rejected)
         body = request.body(model, without)
+        size = len(body)
         most_output = output_limit(model, request.max_output_tokens)
         # A token is never shorter than a byte, whatever the script: a true upper bound.
-        worst_usd = worst_case_usd(model, len(body), most_output)
-        tokens = estimate_tokens(len(body)) + limiter.expected_output(call.stage, most_output)
+        worst_usd = worst_case_usd(model, size, most_output)
+        tokens = estimate_tokens(size) + limiter.expected_output(call.stage, most_output)
         row = self._row(call, request, model, number)
-        reservation = await self._budget.acquire(worst_usd)
+        row.lane = lane.value
+        pays = worst_usd > 0
+        if pays and (found := await self._store.claim(row.request_key)) is not None:
+            return Sent(found, self.book_stored(call, request, model, found), without)
+        reservation: Reservation | None = None
         permit: Permit | None = None
         is_sent = False
         try:
-            permit = await limiter.acquire(tokens)
-            endpoint = self._endpoint(model.provider)
-            if worst_usd > 0:
-                await self._store.reserve(row.attempt_id, self._run_id, worst_usd)
+            is_batched = lane is Lane.BATCH
+            reservation = await self._budget.acquire(
+                worst_usd, row.request_key, in_batch=is_batched
+            )
+            if not is_batched:  # a batch has limits of its own
+                permit = await limiter.acquire(tokens)
+            endpoint = self._endpoint(model.provider, lane)
             row.started_at, started = self._now(), self._clock()
             is_sent = True
-            raw = await endpoint.post(body)
+            posted = endpoint.post(body, model.api_id, reservation)
+            del body  # thousands of requests may wait for a batch
+            raw = await posted
         except BaseException:
-            # Unsent, it cost nothing; broken off, nobody knows, and the spend book keeps the worst.
-            self._budget.settle(reservation, worst_usd if is_sent else 0.0)
+            # Unsent, it cost nothing; broken off, nobody knows, and the books keep the worst.
+            charge = None
+            if lane is Lane.BATCH:
+                is_sent = False  # what lies in a batch stays there, and its money is held
+            if reservation is not None and not reservation.is_held:
+                charge = self._budget.settle(reservation, worst_usd if is_sent else 0.0)
+            if pays:
+                self._store.settle_later(charge, key=row.request_key)
             if permit is not None:
                 limiter.settle(permit, tokens if is_sent else 0)
             if is_sent:
@@ -139,15 +180,18 @@ class Sender:
         if isinstance(raw, RawResponse):
             row.status = raw.status
             limiter.learn(raw.headers)
-        outcome = _read(raw, endpoint)
+        outcome = read_outcome(raw, endpoint)
         if isinstance(outcome, Answer):
-            outcome = _with_counts(outcome, body)
+            outcome = _with_counts(outcome, size)
             row.usd = worst_usd
             if outcome.has_usage:
                 row.usd = cost_usd(
                     model, outcome.input_tokens, outcome.cached_tokens, outcome.output_tokens
                 )
             row.usd_is_upper_bound = not outcome.has_usage and worst_usd > 0
+            row.message = outcome.usage_problem
+            if row.usd > worst_usd:
+                row.message = "billed above the worst case of the request"
             _count_tokens(row, outcome)
             limiter.observe_output(call.stage, outcome.output_tokens)
             used = outcome.input_tokens + outcome.output_tokens
@@ -156,15 +200,17 @@ class Sender:
             row.usd = worst_usd if outcome.may_have_cost else 0.0
             row.usd_is_upper_bound = row.usd > 0
             used = tokens if outcome.may_have_cost else 0
-            if outcome.failure_class is FailureClass.RATE_LIMITED:
+            is_throttled = outcome.failure_class is FailureClass.RATE_LIMITED
+            if permit is not None and is_throttled and not outcome.is_unexecuted:
                 limiter.throttled(permit)
-        self._budget.settle(reservation, row.usd)
-        limiter.settle(permit, used)
-        self.attempts.append(row)
-        spend_id = row.attempt_id if worst_usd > 0 else None
+        charge = self._budget.settle(reservation, row.usd)
+        if permit is not None:
+            limiter.settle(permit, used)
+        if row.usd or not (isinstance(outcome, Failure) and outcome.is_unexecuted):
+            self.attempts.append(row)
         if isinstance(outcome, Failure):
-            if spend_id is not None:
-                await self._store.settle(spend_id, row.usd)
+            if charge is not None:
+                await self._store.settle(charge, key=row.request_key)
             return Sent(outcome, row, without)
         stored = StoredResponse(
             key=row.request_key,
@@ -175,7 +221,7 @@ class Sender:
             usd=row.usd,
             lost_usd=lost_usd,
         )
-        await self._store.put(stored, spend_id=spend_id)
+        await self._store.put(stored, charge=charge)
         return Sent(stored, row, without)
 
     def book_stored(
@@ -196,23 +242,30 @@ class Sender:
             model.api_id,
             requests_per_minute=provider.requests_per_minute,
             tokens_per_minute=provider.tokens_per_minute,
+            in_flight=provider.in_flight,
         )
 
+    def url(self, model: Model) -> str:
+        """Where a model is called, as messages may show it."""
+        return self._providers[model.provider].shown_url
+
     async def aclose(self) -> None:
-        """Close every connection."""
+        """Close every connection, and give back the money that no call needs."""
+        self._budget.give_back()
         for endpoint in self._endpoints.values():
             await endpoint.aclose()
         self._endpoints.clear()
 
-    def _endpoint(self, provider: str) -> Endpoint:
-        if provider not in self._endpoints:
-            self._endpoints[provider] = Endpoint(
+    def _endpoint(self, provider: str, lane: Lane) -> LaneEndpoint:
+        if (provider, lane) not in self._endpoints:
+            self._endpoints[provider, lane] = self._lanes.endpoint(
+                lane,
                 self._providers[provider],
                 self._keys[provider],
                 timeout_s=self._timeout_s,
                 transport=self._transports.get(provider),
             )
-        return self._endpoints[provider]
+        return self._endpoints[provider, lane]
 
     def _row(self, call: Call, request: Request, model: Model, number: int) -> Attempt:
         input_price, cached_input_price, output_price = prices(model)
@@ -223,7 +276,7 @@ class Sender:
             role=call.role.value,
             model=model.slug,
             provider=model.provider,
-            lane=self._lane,
+            lane=Lane.STANDARD.value,
             doc_id=call.doc_id,
             request_key=request.key(model),
             number=number,
@@ -245,7 +298,8 @@ class Sender:
         )
 
 
-def _read(raw: RawResponse | Failure, endpoint: Endpoint) -> Answer | Failure:
+def read_outcome(raw: RawResponse | Failure, endpoint: LaneEndpoint) -> Answer | Failure:
+    """What came back for a request to an endpoint: an answer or a failure."""
     if isinstance(raw, Failure):
         return raw
     body = read_json(raw.content)
@@ -257,13 +311,13 @@ def _read(raw: RawResponse | Failure, endpoint: Endpoint) -> Answer | Failure:
         return Failure(FailureClass.CONNECTION, str(error), raw.status, may_have_cost=True)
 
 
-def _with_counts(answer: Answer, body: bytes) -> Answer:
+def _with_counts(answer: Answer, prompt_bytes: int) -> Answer:
     """`answer`, its tokens estimated where the provider reports none."""
     if answer.has_usage:
         return answer
     return replace(
         answer,
-        input_tokens=estimate_tokens(len(body)),
+        input_tokens=estimate_tokens(prompt_bytes),
         output_tokens=estimate_tokens(len(answer.text)),
     )
 
@@ -280,25 +334,13 @@ def _checked_keys(
 ) -> dict[str, str]:
     """The key of every provider of the resolution, once its models' prices are known."""
     keys: dict[str, str] = {}
-    for models in resolution.roles.values():
-        for model in models:
-            prices(model)
-            if model.provider not in providers:
-                raise ProviderError(
-                    f"model {model.slug} is served by provider {model.provider!r}, which is not "
-                    f"set up; there are {', '.join(sorted(providers)) or 'none'}"
-                )
-            if model.provider not in keys:
-                keys[model.provider] = _usable_key(providers[model.provider], env)
+    for model in resolution.everybody:
+        prices(model)
+        if model.provider not in providers:
+            raise ProviderError(
+                f"model {model.slug} is served by provider {model.provider!r}, which is not "
+                f"set up; there are {', '.join(sorted(providers)) or 'none'}"
+            )
+        if model.provider not in keys:
+            keys[model.provider] = key(providers[model.provider], env)
     return keys
-
-
-def _usable_key(provider: Provider, env: Mapping[str, str]) -> str:
-    value = key(provider, env)
-    # Checked here because the HTTP layer would quote the whole header in its complaint.
-    if not (value.isascii() and value.isprintable()) or " " in value:
-        raise ProviderError(
-            f"the key of provider {provider.name} holds characters that no key has; set "
-            f"{provider.key_env} again, without blanks and quotation marks"
-        )
-    return value

@@ -1,171 +1,395 @@
-"""May this call still be paid for? The cap of a run, with worst cases reserved before sending."""
+"""May this call still be paid for? A run's lease on the shared book, worst cases set aside."""
 
 import asyncio
-import math
-import threading
-from collections import deque
-from dataclasses import dataclass, field
+import uuid
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from llms.failures import CallError, FailureClass
+from llms.holds import Hold, Settlement, held
+from llms.responses import ResponseStore
+from llms.spend import (
+    Booking,
+    Charge,
+    Draw,
+    Grant,
+    cap_units,
+    in_usd,
+    month_account,
+    run_account,
+    units_at_most,
+    units_of,
+)
 
-_UNITS_PER_USD = 10**12
-"""Money is counted in whole units, so that no order of additions can drift over the cap."""
+_AHEAD = 4
+"""A lease is drawn with a quarter of what is in flight on top, and drawn again when half of that is
+left, so that hardly a call waits for it. More would be lost, as possibly spent, in a kill."""
+
+_IDLE_S = 1.0
+"""A lease that no call needs goes back after this time: the next call may come at once."""
+
+_LOOK_AGAIN_S = 0.5
+"""How often money is asked for that other processes may give back."""
 
 
 @dataclass(slots=True, eq=False)
 class Reservation:
-    """Money set aside for one call; settled or released exactly once."""
+    """Money set aside for one call; settled exactly once.
+
+    `month` is that of the lease it is of, `key` the request of the call. A request for a batch is
+    `is_pending` until there is one, with nothing set aside; then `is_held`, booked apart from any
+    lease (`llms.holds`), by `lease` if it was by this process.
+    """
 
     usd: float
     units: int
+    month: str
+    key: str = ""
+    is_pending: bool = False
+    is_held: bool = False
+    lease: str | None = None
     is_open: bool = True
 
 
-@dataclass(slots=True, eq=False)
-class _Waiter:
-    units: int
-    usd: float
-    loop: asyncio.AbstractEventLoop
-    granted: asyncio.Future[Reservation] = field(repr=False)
+@dataclass(slots=True)
+class _Account:
+    """What this process knows of an account, in units.
+
+    `taken` by others and `alive` in the hands of others who live, as of the last draw; `settled`
+    and `reserved` by this process, as of now.
+    """
+
+    name: str
+    cap: int | None
+    taken: int = 0
+    alive: int = 0
+    settled: int = 0
+    reserved: int = 0
+
+    def allows(self, units: int) -> bool:
+        """Whether so much may be reserved; not after a call that cost more than its worst case."""
+        return self.cap is None or self.taken + self.settled + self.reserved + units <= self.cap
+
+    def is_hopeless(self, units: int) -> bool:
+        """Whether so much could not be had even if every call in flight turned out to be free."""
+        return self.cap is not None and self.taken - self.alive + self.settled + units > self.cap
 
 
 class Budget:
-    """The money of a run, shared by all shards and event loops of a process; thread-safe.
+    """The money of a run, as far as one process may spend it; made for one event loop.
 
-    As long as no call costs more than what was reserved for it, `spent_usd + reserved_usd` never
-    passes the cap, whatever the order of events.
+    The book that all processes of all runs share is in the response store. From there this object
+    takes a lease, a little more than the worst cases of the calls in flight, and grants calls out
+    of it; what calls leave of their worst case serves the next ones. So hardly any call waits for
+    the database, and yet no two processes can spend the same money.
+
+    As long as no call costs more than what was reserved for it, what was spent never passes a cap,
+    whatever the order of events, kills of processes included. A call that does cost more is booked
+    as it was billed, and nothing is sent after it that would pass the cap.
 
     Args:
-        cap_usd: Never spend more than this; None for no cap.
-        spent_usd: What the run has spent before, unsettled worst cases of a killed process
-            included (`ResponseStore.spent`).
+        store: Where the book is.
+        run_id: The run that pays.
+        job: Its job; all runs of a job share a monthly cap, and their spend is booked per month
+            even without one.
+        cap_usd: Never spend more than this on the run; None for no cap.
+        monthly_cap_usd: Never spend more than this on the job in a calendar month (UTC).
+        now: The time of day.
     """
 
-    def __init__(self, cap_usd: float | None, spent_usd: float = 0.0) -> None:
+    def __init__(
+        self,
+        store: ResponseStore,
+        run_id: str,
+        *,
+        job: str = "",
+        cap_usd: float | None = None,
+        monthly_cap_usd: float | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self.cap_usd = cap_usd
-        self._cap = None if cap_usd is None else math.floor(cap_usd * _UNITS_PER_USD)
-        self._spent = _units(spent_usd)
-        self._reserved = 0
-        self._waiters: deque[_Waiter] = deque()
-        self._lock = threading.Lock()
+        self.monthly_cap_usd = monthly_cap_usd
+        self._store = store
+        self._job = job
+        self._now = now
+        self._owner = uuid.uuid4().hex
+        self._run = _Account(run_account(run_id), _cap(cap_usd))
+        self._run.taken = store.taken(self._run.name)
+        self._month = ""
+        self._months: dict[str, _Account] = {}
+        self._this_month = self._open_month()
+        self._free = 0
+        self._wanted = 0
+        self._turn = asyncio.Lock()
+        self._freed = asyncio.Event()
+        self._is_low = False
+        self._resting: asyncio.TimerHandle | None = None
+        self._drawing: asyncio.Task[None] | None = None
+        name = self._run.name
+        self._held = store.read(lambda connection: held(connection, name))
 
     @property
     def spent_usd(self) -> float:
-        """What settled calls have cost."""
-        return self._spent / _UNITS_PER_USD
+        """What the run has spent, by all that this process knows."""
+        return in_usd(self._run.taken + self._run.settled)
 
     @property
     def reserved_usd(self) -> float:
-        """The worst case of the calls in flight."""
-        return self._reserved / _UNITS_PER_USD
+        """The worst case of this process's calls in flight."""
+        return in_usd(self._run.reserved)
 
     @property
     def remaining_usd(self) -> float | None:
-        """What may still be reserved; None without a cap."""
-        if self._cap is None:
-            return None
-        return max(0, self._cap - self._spent - self._reserved) / _UNITS_PER_USD
+        """What may still be reserved, of the run's cap and of the month's; None without a cap."""
+        left = [
+            account.cap - account.taken - account.settled - account.reserved
+            for account in (self._run, self._this_month)
+            if account.cap is not None
+        ]
+        return in_usd(max(0, min(left))) if left else None
 
-    def reserve(self, worst_usd: float) -> Reservation:
-        """Set the worst case of a call aside.
+    async def acquire(
+        self, worst_usd: float, key: str = "", *, in_batch: bool = False
+    ) -> Reservation:
+        """Set the worst case of a call aside; nothing may be sent before.
+
+        Waits while calls in flight, here or in other processes, may still leave some of theirs;
+        whoever came first is served first. Free calls are always granted.
+
+        Args:
+            worst_usd: What the call may cost at most.
+            key: Its request. One that another process has put into a batch has its money held.
+            in_batch: It is for a batch, whose money is booked once the batch is made, and what is
+                held already serves; otherwise the request is known to be in none any more, and
+                what is held is let go.
 
         Raises:
-            CallError: Class `BUDGET`, when it would pass the cap; the call must not be sent.
+            CallError: Class `BUDGET`: the call could not be paid for even if every call in flight
+                turned out to be free. It must not be sent.
+            StoreError: The book cannot be written.
         """
-        units = _units(worst_usd)
-        with self._lock:
-            if not self._fits(units):
-                raise self._refusal(worst_usd)
-            return self._take(units, worst_usd)
-
-    async def acquire(self, worst_usd: float) -> Reservation:
-        """Like `reserve`, but wait while calls in flight may still leave some of their worst case.
-
-        Waiters are served in order. The error comes only once the call could not be paid for even
-        if every call in flight turned out to be free.
-        """
-        units = _units(worst_usd)
-        with self._lock:
-            if not self._waiters and self._fits(units):
-                return self._take(units, worst_usd)
-            if self._is_hopeless(units):
-                raise self._refusal(worst_usd)
-            loop = asyncio.get_running_loop()
-            waiter = _Waiter(units, worst_usd, loop, loop.create_future())
-            self._waiters.append(waiter)
+        units = units_at_most(worst_usd)
+        if (in_hold := self._held.pop(key, None)) is not None:
+            kept = Reservation(in_usd(in_hold), in_hold, self._month, key, is_held=True)
+            if in_batch:
+                return kept
+            self._store.settle_later(self.release(kept))
+        if in_batch:
+            return Reservation(worst_usd, units, self._month, key, is_pending=True)
+        if not units:
+            return Reservation(worst_usd, 0, self._month, key)
+        self._wanted += units
         try:
-            return await waiter.granted
-        except asyncio.CancelledError:
-            with self._lock:
-                if waiter in self._waiters:
-                    self._waiters.remove(waiter)
-                self._serve_waiters()
-            granted = waiter.granted
-            if granted.done() and not granted.cancelled() and granted.exception() is None:
-                self.release(granted.result())
-            raise
+            async with self._turn:
+                self._begin_month()
+                while not self._fits(units):
+                    await self._find(units)
+                    self._begin_month()
+                for account in self._accounts:
+                    account.reserved += units
+                self._free -= units
+                if self._free < self._ahead // 2 and not self._is_low:
+                    self._start_draw(1)
+                return Reservation(worst_usd, units, self._month, key)
+        finally:
+            self._wanted -= units
+            self._rest()
 
-    def settle(self, reservation: Reservation, actual_usd: float) -> None:
-        """Replace a reservation by what the call has cost; the rest is free again."""
-        with self._lock:
-            if not reservation.is_open:
-                raise ValueError("this reservation has been settled or released before")
-            reservation.is_open = False
-            self._reserved -= reservation.units
-            self._spent += _units(actual_usd)
-            self._serve_waiters()
+    def holding(self, reservations: Sequence[Reservation]) -> tuple[Draw, list[Hold]]:
+        """What `llms.spend.hold` is to book for requests that go into a batch.
 
-    def release(self, reservation: Reservation) -> None:
-        """Give a reservation back whose call was never sent."""
-        self.settle(reservation, 0.0)
+        Followed by `held`, with what it has booked.
+        """
+        self._begin_month()
+        caps = {account.name: account.cap for account in self._accounts}
+        lease = self._lease(self._month)
+        draw = Draw(lease, self._owner, self._store.keeper, caps, 0, 0)
+        run, month = (account.name for account in self._accounts)
+        return draw, [
+            Hold(one.key, run, month, one.units)
+            for one in reservations
+            if one.units and not one.is_held
+        ]
+
+    def held(
+        self, reservations: Sequence[Reservation], draw: Draw, booked: Sequence[Hold], grant: Grant
+    ) -> None:
+        """Note what has been booked as spent for requests in a batch."""
+        names = {account.name: account for account in (self._run, *self._months.values())}
+        self._learn(grant)
+        keys = {hold.key for hold in booked}
+        for one in reservations:
+            if one.key in keys:
+                one.is_pending, one.is_held, one.lease = False, True, draw.lease
+                for name in draw.caps:
+                    names[name].settled += one.units
+
+    def refusal(self, reservation: Reservation) -> CallError | None:
+        """Why a request that nothing could be held for is not to be paid for; null if it may be
+        once calls in flight have ended.
+        """
+        for account in self._accounts:
+            if account.is_hopeless(reservation.units):
+                return self._refusal(account, reservation.units)
+        return None
+
+    def give_back(self) -> None:
+        """Return to the book what the lease holds and no call needs."""
+        if self._resting is not None:
+            self._resting.cancel()
+            self._resting = None
+        if self._is_idle:
+            self._return_free()
+
+    def _return_free(self) -> None:
+        if self._free:
+            self._store.settle_later(Charge(self._lease(self._month), 0, self._free))
+            self._free = 0
+
+    def settle(self, reservation: Reservation, actual_usd: float) -> Booking | None:
+        """Replace a reservation by what the call has cost; the rest is free again.
+
+        Returns:
+            What is to be booked in the store (`put`, `settle`, `settle_later`): until that is
+            done, the book counts the worst case. None where there is nothing to book.
+        """
+        if not reservation.is_open:
+            raise ValueError("this reservation has been settled before")
+        reservation.is_open = False
+        units, spent = reservation.units, units_of(actual_usd)
+        if not units:
+            return None
+        if reservation.is_pending:
+            return None
+        if reservation.is_held:
+            for account in (self._run, self._months[reservation.month]):
+                # What another process holds is among what others have taken.
+                if reservation.lease:
+                    account.settled += spent - units
+                else:
+                    account.taken += spent - units
+            self._freed.set()
+            return Settlement(reservation.key, self._run.name, spent, reservation.lease)
+        for account in (self._run, self._months[reservation.month]):
+            account.reserved -= units
+            account.settled += spent
+        freed = min(spent, units)
+        if reservation.month == self._month:
+            self._free += units - freed
+            self._rest()
+        else:
+            freed = units  # the lease of a month that is over gives everything back
+        self._freed.set()
+        return Charge(self._lease(reservation.month), spent, freed)
+
+    def release(self, reservation: Reservation) -> Booking | None:
+        """Give a reservation back whose call was never sent; returns what `settle` returns."""
+        return self.settle(reservation, 0.0)
+
+    @property
+    def _accounts(self) -> tuple[_Account, _Account]:
+        return self._run, self._this_month
+
+    def _lease(self, month: str) -> str:
+        return f"{self._owner}:{month}"
 
     def _fits(self, units: int) -> bool:
-        return self._cap is None or self._spent + self._reserved + units <= self._cap
+        return self._free >= units and all(a.allows(units) for a in self._accounts)
 
-    def _is_hopeless(self, units: int) -> bool:
-        return self._cap is not None and self._spent + units > self._cap
+    def _open_month(self) -> _Account:
+        self._month = f"{self._now():%Y-%m}"
+        account = _Account(month_account(self._job, self._month), _cap(self.monthly_cap_usd))
+        account.taken = self._store.taken(account.name) if account.cap is not None else 0
+        self._months[self._month] = account
+        return account
 
-    def _take(self, units: int, usd: float) -> Reservation:
-        self._reserved += units
-        return Reservation(usd, units)
+    def _begin_month(self) -> None:
+        """Leave the lease of a month that is over to the calls it still has in flight."""
+        if f"{self._now():%Y-%m}" != self._month:
+            self._return_free()
+            self._this_month = self._open_month()
 
-    def _serve_waiters(self) -> None:
-        """Grant or refuse the first waiters, as far as that is decided; needs the lock."""
-        while self._waiters:
-            waiter = self._waiters[0]
-            outcome: Reservation | CallError
-            if self._is_hopeless(waiter.units):
-                outcome = self._refusal(waiter.usd)
-            elif self._fits(waiter.units):
-                outcome = self._take(waiter.units, waiter.usd)
-            else:
+    async def _find(self, units: int) -> None:
+        """Draw money, or wait for some to be freed; raises when there is no hope."""
+        self._freed.clear()
+        await asyncio.shield(self._start_draw(max(1, units - self._free)))
+        if self._fits(units):
+            return
+        for account in self._accounts:
+            if account.is_hopeless(units):
+                raise self._refusal(account, units)
+        if not self._this_month.reserved:
+            # Two processes that each hold a part of what both wait for would wait for ever.
+            self._return_free()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LOOK_AGAIN_S):
+                await self._freed.wait()
+
+    @property
+    def _ahead(self) -> int:
+        return (self._this_month.reserved + self._wanted) // _AHEAD
+
+    @property
+    def _is_idle(self) -> bool:
+        return not self._this_month.reserved and not self._wanted
+
+    def _rest(self) -> None:
+        """Have the lease given back, unless it is needed again soon."""
+        if self._free and self._is_idle and self._resting is None:
+            loop = asyncio.get_running_loop()
+            self._resting = loop.call_later(_IDLE_S, self.give_back)
+
+    def _start_draw(self, least: int) -> "asyncio.Task[None]":
+        """Draw money beside whatever else goes on; one draw at a time."""
+        if self._drawing is None:
+            self._drawing = asyncio.create_task(self._draw(least))
+            # When nobody waits for it (any more), nobody looks at its error.
+            self._drawing.add_done_callback(lambda task: task.cancelled() or task.exception())
+        return self._drawing
+
+    async def _draw(self, least: int) -> None:
+        try:
+            wanted = max(self._wanted + self._ahead - self._free, least)
+            caps = {account.name: account.cap for account in self._accounts}
+            lease = self._lease(self._month)
+            grant = await self._store.draw(
+                Draw(lease, self._owner, self._store.keeper, caps, least, wanted)
+            )
+            if lease != self._lease(self._month):
+                self._store.settle_later(Charge(lease, 0, grant.units))
                 return
-            self._waiters.popleft()
-            try:
-                waiter.loop.call_soon_threadsafe(self._hand_over, waiter, outcome)
-            except RuntimeError:  # its event loop has been closed; nobody waits any more
-                if isinstance(outcome, Reservation):
-                    self._reserved -= outcome.units
+            self._free += grant.units
+            self._is_low = grant.units < wanted
+            self._learn(grant)
+        finally:
+            self._drawing = None
 
-    def _hand_over(self, waiter: _Waiter, outcome: Reservation | CallError) -> None:
-        if waiter.granted.done():
-            if isinstance(outcome, Reservation):
-                self.release(outcome)
-        elif isinstance(outcome, Reservation):
-            waiter.granted.set_result(outcome)
+    def _learn(self, grant: Grant) -> None:
+        for account in self._accounts:
+            if account.name in grant.taken:
+                account.taken = grant.taken[account.name]
+                account.alive = grant.alive[account.name]
+
+    def _refusal(self, account: _Account, units: int) -> CallError:
+        spent = in_usd(account.taken + account.settled)
+        reserved = in_usd(account.reserved)
+        if account is self._run:
+            what = f"the budget of ${self.cap_usd:.6g} does"
+            remedy = "raise `budget_usd` and resume the run"
         else:
-            waiter.granted.set_exception(outcome)
-
-    def _refusal(self, worst_usd: float) -> CallError:
+            what = (
+                f"the budget of ${self.monthly_cap_usd:.6g} of job {self._job} for {self._month} "
+                "(UTC) does"
+            )
+            remedy = "raise `monthly_budget_usd` or wait for the next month, and resume the run"
         return CallError.of(
             FailureClass.BUDGET,
-            f"the budget of ${self.cap_usd:.6g} does not allow a call that may cost "
-            f"${worst_usd:.6g}: ${self.spent_usd:.6g} spent, ${self.reserved_usd:.6g} reserved "
-            "for calls in flight; raise `budget_usd` and resume the run",
+            f"{what} not allow a call that may cost ${in_usd(units):.6g}: ${spent:.6g} spent, "
+            f"${reserved:.6g} reserved for calls in flight; {remedy}",
         )
 
 
-def _units(usd: float) -> int:
-    if not (usd >= 0 and math.isfinite(usd)):
-        raise ValueError(f"an amount of money must be finite and not negative, not {usd!r}")
-    return math.ceil(usd * _UNITS_PER_USD)
+def _cap(usd: float | None) -> int | None:
+    return None if usd is None else cap_units(usd)

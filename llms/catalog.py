@@ -3,8 +3,8 @@
 import csv
 import hashlib
 import io
-from collections.abc import Collection, Sequence
-from dataclasses import MISSING, dataclass, fields
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields, replace
 from datetime import date
 from difflib import get_close_matches
 from functools import lru_cache
@@ -16,6 +16,9 @@ from schemas.scales import ScaleChange
 
 ATTRIBUTION = "Figures: Artificial Analysis (artificialanalysis.ai), as published on {as_of}."
 """Its terms ask for this wherever the figures are shown."""
+
+TASK_ANSWER_TOKENS = 500
+"""Answer that `output_tokens_per_task` is stated for: what an extraction call usually says."""
 
 
 class UnknownModelError(CatalogError):
@@ -63,6 +66,7 @@ class CatalogModel:
     tool_call: bool | None = None
     logprobs: bool | None = None
     reasoning: bool | None = None
+    output_tokens_per_task: float | None = None
 
     @property
     def price(self) -> float | None:
@@ -92,15 +96,23 @@ COLUMNS: tuple[Column, ...] = (
     Column("creator", "VARCHAR", "Who made the model."),
     Column("intelligence", "DOUBLE", "Intelligence index, 0 to 100 points."),
     Column("coding", "DOUBLE", "Coding index, 0 to 100 points."),
+    Column("math", "DOUBLE", "Math index, 0 to 100 points."),
     Column("price", "DOUBLE", "Blended price, (3 * input + output) / 4, US$ per million tokens."),
     Column("input_price", "DOUBLE", "US$ per million input tokens."),
     Column("output_price", "DOUBLE", "US$ per million output tokens, thinking included."),
+    Column("cached_input_price", "DOUBLE", "US$ per million tokens read from the prompt cache."),
+    Column("batch_discount", "DOUBLE", "Share taken off the prices in the batch lane, 0 to 1."),
     Column("tps", "DOUBLE", "Median output tokens per second."),
     Column("ttft", "DOUBLE", "Seconds to the first token."),
     Column("context_window", "BIGINT", "Tokens that prompt and answer may have together."),
+    Column("max_output", "BIGINT", "Longest answer in tokens, thinking included."),
+    Column("structured_output", "BOOLEAN", "Whether answers can be held to a JSON schema."),
+    Column("tool_call", "BOOLEAN", "Whether the model can call tools."),
+    Column("logprobs", "BOOLEAN", "Whether token probabilities can be asked for."),
+    Column("image_input", "BOOLEAN", "Whether the model reads images."),
+    Column("reasoning", "BOOLEAN", "Whether the row thinks before it answers."),
     Column("effort", "VARCHAR", "Reasoning effort the row was measured at; none: no thinking."),
     Column("api_id", "VARCHAR", "Usual provider/model name in requests."),
-    Column("image_input", "BOOLEAN", "Whether the model reads images."),
     Column("open_weights", "BOOLEAN", "Whether the weights can be downloaded."),
     Column("release_date", "DATE", "Day of release."),
     Column(
@@ -108,9 +120,23 @@ COLUMNS: tuple[Column, ...] = (
         "DOUBLE",
         "Millions of output tokens, thinking included, that the intelligence index took.",
     ),
-    Column("index_version", "VARCHAR", "Scale that the two indices stand on."),
+    Column(
+        "output_tokens_per_task",
+        "DOUBLE",
+        f"Estimate: tokens billed for a {TASK_ANSWER_TOKENS}-token answer, thinking included; "
+        "that many, times index_output_mtok over its median among models without thinking.",
+    ),
+    Column("index_version", "VARCHAR", "Scale that the indices stand on."),
     Column("as_of", "DATE", "Day the figures were published."),
 )
+
+
+_TYPES = {column.name: column.type for column in COLUMNS}
+
+_AT_MOST = {"batch_discount": 1.0, "intelligence": 100.0, "coding": 100.0, "math": 100.0}
+
+Figure = str | float | int | bool | date
+"""What a cell of the table may hold when it is not null."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +207,7 @@ def read_catalog(data: bytes) -> Catalog:
     for row in reader:
         try:
             model = _model(row)
-        except (ValueError, KeyError) as error:
+        except ValueError as error:
             raise CatalogError(f"line {reader.line_num} of the catalog: {error}") from None
         if model.slug in slugs:
             raise CatalogError(f"line {reader.line_num} of the catalog repeats {model.slug!r}")
@@ -190,48 +216,80 @@ def read_catalog(data: bytes) -> Catalog:
     if not models:
         raise CatalogError("the catalog holds no model")
     version = max(model.as_of for model in models).isoformat()
-    return Catalog(tuple(models), version, hashlib.sha256(data).hexdigest())
+    return Catalog(with_output_tokens(models), version, hashlib.sha256(data).hexdigest())
 
 
-def _model(row: dict[str, str]) -> CatalogModel:
-    return CatalogModel(
-        slug=_required(row, "slug"),
-        name=_required(row, "name"),
-        creator=_required(row, "creator"),
-        api_id=_required(row, "api_id"),
-        effort=row["effort"] or None,
-        release_date=date.fromisoformat(row["release_date"]) if row["release_date"] else None,
-        intelligence=_number(row, "intelligence"),
-        coding=_number(row, "coding"),
-        input_price=_number(row, "input_price"),
-        output_price=_number(row, "output_price"),
-        tps=_number(row, "tps"),
-        ttft=_number(row, "ttft"),
-        context_window=int(row["context_window"]) if row["context_window"] else None,
-        image_input=_claim(row, "image_input"),
-        open_weights=_claim(row, "open_weights"),
-        index_output_mtok=_number(row, "index_output_mtok"),
-        index_version=_required(row, "index_version"),
-        as_of=date.fromisoformat(_required(row, "as_of")),
+def with_output_tokens(models: Sequence[CatalogModel]) -> tuple[CatalogModel, ...]:
+    """The models of a whole catalog with `output_tokens_per_task` worked out.
+
+    No source publishes tokens per task. The figure is the thinking factor that selection ranks
+    by, in tokens; a model that was not measured has none.
+    """
+    # Imported here: pricing knows what a model is, so it stands above this module.
+    from llms.pricing import Talkativeness
+
+    talkativeness = Talkativeness.of(models)
+    return tuple(
+        replace(
+            model,
+            output_tokens_per_task=round(TASK_ANSWER_TOKENS * talkativeness.factor(model), 1)
+            if model.index_output_mtok
+            else None,
+        )
+        for model in models
     )
 
 
-def _required(row: dict[str, str], column: str) -> str:
-    if not row[column]:
-        raise ValueError(f"{column} is empty")
-    return row[column]
+def _model(row: Mapping[str, str]) -> CatalogModel:
+    figures = {
+        f.name: figure_of_text(f.name, row[f.name]) for f in fields(CatalogModel) if row.get(f.name)
+    }
+    for column in ("slug", "name", "creator", "api_id", "index_version", "as_of"):
+        if column not in figures:
+            raise ValueError(f"{column} is empty")
+    if "effort" in figures:
+        figures.setdefault("reasoning", figures["effort"] != "none")
+    empty = dict.fromkeys(f.name for f in fields(CatalogModel))
+    return CatalogModel(**{**empty, **figures})  # type: ignore[arg-type]
 
 
-def _number(row: dict[str, str], column: str) -> float | None:
-    if not row[column]:
-        return None
-    value = float(row[column])
+def figure_of_text(column: str, text: str) -> Figure:
+    """The value of a non-empty cell in the type of its column.
+
+    Raises:
+        ValueError: The text is no such value, or the value cannot be; the message names the column.
+    """
+    kind = _TYPES.get(column, "VARCHAR")
+    if kind == "BOOLEAN":
+        if text.casefold() not in {"true", "false"}:
+            raise ValueError(f"{column} is {text!r}, not true or false")
+        return text.casefold() == "true"
+    if kind == "DATE":
+        try:
+            return date.fromisoformat(text)
+        except ValueError:
+            raise ValueError(f"{column} is {text!r}, not a day such as 2026-07-10") from None
+    if kind == "VARCHAR":
+        return text
+    try:
+        number = float(text)
+    except ValueError:
+        raise ValueError(f"{column} is {text!r}, not a number") from None
+    return checked_number(column, number) if kind == "DOUBLE" else checked_count(column, number)
+
+
+def checked_number(column: str, value: float) -> float:
+    """`value`, if a figure of `column` can be so; ValueError otherwise."""
     if not 0 <= value < float("inf"):
-        raise ValueError(f"{column} is {row[column]}, but cannot be negative or without end")
+        raise ValueError(f"{column} is {value:g}, but cannot be negative or without end")
+    most = _AT_MOST.get(column)
+    if most is not None and value > most:
+        raise ValueError(f"{column} is {value:g}, but {most:g} is the most it can be")
     return value
 
 
-def _claim(row: dict[str, str], column: str) -> bool | None:
-    if row[column] not in {"", "true", "false"}:
-        raise ValueError(f"{column} is {row[column]!r}, not true or false")
-    return row[column] == "true" if row[column] else None
+def checked_count(column: str, value: float) -> int:
+    """`value` as a whole number of tokens; ValueError if it is none."""
+    if not value.is_integer() or value < 1:
+        raise ValueError(f"{column} is {value:g}, not a whole number of tokens")
+    return int(value)

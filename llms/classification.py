@@ -12,10 +12,14 @@ from llms.failures import FailureClass
 
 _LONGEST_MESSAGE = 400
 
+_KEY_LIKE = r"(?=[^\s\"',;]*[\d*]|[^\s\"',;]{16})"
+"""Ahead lies something with a digit, or long: words such as `key-value` are none."""
+
 _SECRETS = re.compile(
-    r"(?i)\b(?:sk|pk|rk|key|gsk|xai|ghp|AIza)[-_][\w*.-]{6,}"
-    r"|\bBearer\s+[^\s\"',;]+"
-    r"|(?<=api[-_ ]key[\"'=: ])[^\s\"',;]{6,}"
+    rf"(?i)\b(?:sk|pk|rk|key|gsk|xai|ghp|hf|nvapi)[-_]{_KEY_LIKE}[\w*.-]{{6,}}"
+    r"|\bAIza[\w*-]{8,}"
+    rf"|\b(?P<named>Bearer\s+|(?:api|subscription)[-_ ]?key[\"']?\s*[=:]?\s*[\"']?){_KEY_LIKE}"
+    r"[^\s\"',;]{6,}"
 )
 
 _QUOTA = re.compile(
@@ -33,18 +37,21 @@ _FILTERED = re.compile(
     re.IGNORECASE,
 )
 _NO_MODEL = re.compile(
-    r"model_not_found|model_not_available|no endpoints found|no such model|unknown model"
+    r"model_not_found|model_not_available|DeploymentNotFound|no endpoints found|no such model"
+    r"|unknown model"
     r"|model\b.{0,80}\b(?:does not exist|not found|not available|decommissioned|deprecated)",
     re.IGNORECASE,
 )
 _REJECTS = re.compile(
     r"unsupported|not support|unknown|unrecognized|unrecognised|unexpected|invalid|not allowed"
-    r"|not permitted|extra inputs|unavailable|not available|must be",
+    r"|not permitted|extra inputs|unavailable|not available|must be|unable|cannot|failed",
     re.IGNORECASE,
 )
 
 PARAMETERS: dict[str, re.Pattern[str]] = {
-    "response_format": re.compile(r"response[_ ]format|json_schema|structured[_ ]output", re.I),
+    "response_format": re.compile(
+        r"response[_ ]format|json[_ ]schema|structured[_ ]output|guided[_ ]json|grammar", re.I
+    ),
     "temperature": re.compile(r"temperature", re.I),
     "reasoning_effort": re.compile(r"reasoning[_. ]effort", re.I),
     "max_completion_tokens": re.compile(r"max_completion_tokens", re.I),
@@ -64,6 +71,7 @@ class Failure:
         may_have_cost: The request may have been worked on and billed, and nobody can tell.
         rejected: A request parameter the model does not take; the request can go without it.
         is_model_gone: The provider does not serve this model; another one may do.
+        is_unexecuted: The lane handed the request back without having worked on it.
     """
 
     failure_class: FailureClass
@@ -73,6 +81,7 @@ class Failure:
     may_have_cost: bool = False
     rejected: str | None = None
     is_model_gone: bool = False
+    is_unexecuted: bool = False
 
 
 def classify_response(
@@ -119,8 +128,16 @@ def classify_response(
     return failure(FailureClass.BAD_REQUEST)
 
 
-def classify_exception(error: BaseException, *, secrets: Collection[str] = ()) -> Failure:
-    """The failure behind an exception of the HTTP layer, or of the SDK around one."""
+def classify_exception(
+    error: BaseException, *, url: str = "the provider", secrets: Collection[str] = ()
+) -> Failure:
+    """The failure behind an exception of the HTTP layer, or of the SDK around one.
+
+    Args:
+        error: The exception.
+        url: Who was called, as the message may show it.
+        secrets: What the message must not show.
+    """
     cause = error
     while not isinstance(cause, httpx2.HTTPError | TimeoutError | OSError) and cause.__cause__:
         cause = cause.__cause__
@@ -134,7 +151,7 @@ def classify_exception(error: BaseException, *, secrets: Collection[str] = ()) -
     )
     is_timeout = isinstance(cause, httpx2.TimeoutException | TimeoutError)
     words = redact(str(cause), secrets)
-    kind = "no answer in time" if is_timeout else "the connection failed"
+    kind = f"no answer in time from {url}" if is_timeout else f"the connection to {url} failed"
     return Failure(
         FailureClass.TIMEOUT if is_timeout else FailureClass.CONNECTION,
         f"{kind} ({type(cause).__name__}{': ' + words if words else ''})",
@@ -172,7 +189,7 @@ def redact(text: str, secrets: Collection[str] = ()) -> str:
     for secret in secrets:
         if len(secret) >= 4:
             text = text.replace(secret, "[key]")
-    text = " ".join(_SECRETS.sub("[key]", text).split())
+    text = " ".join(_SECRETS.sub(lambda found: f"{found['named'] or ''}[key]", text).split())
     return text if len(text) <= _LONGEST_MESSAGE else text[: _LONGEST_MESSAGE - 1] + "…"
 
 

@@ -15,13 +15,15 @@ from llms.budget import Budget
 from llms.calls import Call, Reply
 from llms.classification import Failure, classify_answer
 from llms.failures import CallError, FailureClass
+from llms.families import kinship
 from llms.limits import Limiters
 from llms.patience import MOST_TROUBLE_S, TRANSIENT, Patience
-from llms.providers import Provider
 from llms.responses import ResponseStore, StoredResponse
 from llms.sdk import Request
+from llms.service_lanes import Lanes
 from llms.validation import InvalidAnswerError, parse_answer
 from schemas.ledger import Attempt
+from schemas.providers import Provider
 from schemas.roles import Model, Resolution, Role
 
 CALL_TIMEOUT_S = 300.0
@@ -75,7 +77,7 @@ class Client:
         sleep: Waits some seconds.
         rng: Randomness of pauses.
         transports: Per provider, what takes the place of the network.
-        lane: Goes to the ledger.
+        lanes: In which lane requests go out; without, in the standard lane.
         now: The time of day, for the ledger.
         timeout_s: Longest time one attempt may take, in seconds.
 
@@ -97,11 +99,12 @@ class Client:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         rng: random.Random | None = None,
         transports: Mapping[str, httpx2.AsyncBaseTransport] | None = None,
-        lane: str = "standard",
+        lanes: Lanes | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         timeout_s: float = CALL_TIMEOUT_S,
     ) -> None:
         self._resolution = resolution
+        self._candidates_of: dict[tuple[Role, frozenset[str]], list[Model]] = {}
         self._store = store
         self._limiters = limiters
         self._clock = clock
@@ -117,7 +120,7 @@ class Client:
             env=env,
             transports=transports or {},
             timeout_s=timeout_s,
-            lane=lane,
+            lanes=lanes or Lanes.standard(providers, store, run_id, budget),
             clock=clock,
             now=now,
         )
@@ -176,31 +179,46 @@ class Client:
         return Reply(reply.data, reply.model, reply.usd, True, 0, reply.logprobs)
 
     def _candidates(self, call: Call) -> list[Model]:
-        """Who may answer, in order: the role's models, else those of the nearest other role.
+        """Who may answer, in order: the role's models, but for those that the call avoids.
 
-        Stronger roles come before weaker ones. Within a role, another model comes before the same
-        model at another effort, which is hardly a second opinion.
+        A second opinion comes from another family than the one that answered, if need be from a
+        stronger role; else from another model of the family, else from the same model at another
+        effort, which is hardly an opinion of its own; else from a weaker role.
         """
-        at = _LADDER.index(call.role)
-        others = (*_LADDER[at + 1 :], *reversed(_LADDER[:at])) if call.avoid else ()
-        for role in (call.role, *others):
-            if allowed := self._allowed(role, call.avoid):
-                return allowed
-        # Not BAD_REQUEST, which stops the run: with a single model, every check would.
-        raise CallError.of(
-            FailureClass.REFUSED,
-            f"nobody may answer for the role {call.role.value}: the run has no model but "
-            f"{', '.join(sorted(call.avoid)) or 'none'}; name another under `models` in the job",
-        )
+        key = call.role, call.avoid
+        if key not in self._candidates_of:
+            ranked = self._resolution.roles.get(call.role, ())
+            self._candidates_of[key] = self._second_opinion(*key) if call.avoid else list(ranked)
+        found = self._candidates_of[key]
+        if not found:
+            # Not BAD_REQUEST, which stops the run: with a single model, every check would.
+            avoided = ", ".join(sorted(call.avoid)) or "none"
+            raise CallError.of(
+                FailureClass.REFUSED,
+                f"nobody may answer for the role {call.role.value}: the run has no model but "
+                f"{avoided}; name another under `models` in the job",
+            )
+        return found
 
-    def _allowed(self, role: Role, avoid: frozenset[str]) -> list[Model]:
-        ranked = self._resolution.roles.get(role, ())
-        if not avoid:
-            return list(ranked)
-        everyone = (model for models in self._resolution.roles.values() for model in models)
-        avoided = {model.api_id for model in everyone if model.slug in avoid}
-        left = [model for model in ranked if model.slug not in avoid]
-        return sorted(left, key=lambda model: model.api_id in avoided)
+    def _second_opinion(self, role: Role, avoid: frozenset[str]) -> list[Model]:
+        at = _LADDER.index(role)
+        able = [self._others(one, avoid) for one in _LADDER[at:]]
+        for nearest in range(3):
+            for others in able:
+                if found := [model for kin, model in others if kin <= nearest]:
+                    # Should all of these be down, kin of the role are better than nobody.
+                    return found + [model for _, model in able[0] if model not in found]
+        weaker = (self._others(one, avoid) for one in reversed(_LADDER[:at]))
+        return [model for _, model in next((others for others in weaker if others), [])]
+
+    def _others(self, role: Role, avoid: frozenset[str]) -> list[tuple[int, Model]]:
+        """The models of a role but for those to avoid, the least akin to these first."""
+        verifiers = self._resolution.verifiers if role is Role.EXTRACTION_WORKER else ()
+        ranked = (*verifiers, *self._resolution.roles.get(role, ()))
+        answered = [model for model in self._resolution.everybody if model.slug in avoid]
+        left = [model for model in dict.fromkeys(ranked) if model.slug not in avoid]
+        found = [(max((kinship(a, m) for a in answered), default=0), m) for m in left]
+        return sorted(found, key=lambda pair: pair[0])
 
     async def _answer(self, call: Call, request: Request, models: Sequence[Model]) -> _Answered:
         """The answer of the first model that gives one; stored answers before any new ones."""
@@ -279,8 +297,9 @@ class Client:
                 pause = trail.patience.for_provider(wait_s)
                 is_hopeless = breaker.open_s > MOST_TROUBLE_S or self._is_any_up(model, others)
                 if pause is None or is_hopeless:
+                    url = self._sender.url(model)
                     return Failure(
-                        breaker.last_failure, f"it has failed for {breaker.open_s:.0f} s"
+                        breaker.last_failure, f"{url} has failed for {breaker.open_s:.0f} s"
                     )
                 await self._sleep(pause + self._rng.uniform(0, 1))
                 continue
@@ -289,6 +308,10 @@ class Client:
                 call, request, model, number=trail.sent, lost_usd=trail.lost_usd
             )
             trail.usd += sent.row.usd
+            if sent.row.from_store and isinstance(sent.outcome, StoredResponse):
+                trail.sent -= 1
+                trail.usd += sent.outcome.usd + sent.outcome.lost_usd
+                return sent.outcome, sent.row
             if isinstance(sent.outcome, StoredResponse):
                 breaker.succeeded()
                 trail.lost_usd = 0.0

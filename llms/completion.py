@@ -11,8 +11,8 @@ class Answer:
     """What docmill uses of a chat completion.
 
     Token counts are those the provider billed: `input_tokens` includes `cached_tokens`, and
-    `output_tokens` includes `reasoning_tokens`. Without a usage block they are all 0 and
-    `has_usage` is false.
+    `output_tokens` includes `reasoning_tokens`. Without a usage block that can be believed they are
+    all 0 and `has_usage` is false; `usage_problem` says why, where there was a block.
     """
 
     text: str
@@ -24,6 +24,13 @@ class Answer:
     reasoning_tokens: int = 0
     has_usage: bool = True
     logprobs: tuple[tuple[str, float], ...] | None = None
+    usage_problem: str | None = None
+
+
+MOST_TOKENS = 10**9
+"""No call has that many: a usage beyond it is a fault of the provider's, not a bill."""
+
+_NEEDED = ("prompt_tokens", "completion_tokens")
 
 
 class MalformedBodyError(ValueError):
@@ -48,6 +55,9 @@ def read_completion(body: dict[str, Any] | None) -> Answer:
         raise MalformedBodyError("the response is not a chat completion")
     usage = body.get("usage")
     usage = usage if isinstance(usage, dict) else {}
+    problem = _usage_problem(usage)
+    has_usage = problem is None and all(usage.get(name) is not None for name in _NEEDED)
+    usage = usage if has_usage else {}
     refusal = message.get("refusal")
     return Answer(
         text=_text(message.get("content")),
@@ -57,8 +67,9 @@ def read_completion(body: dict[str, Any] | None) -> Answer:
         cached_tokens=_count(usage.get("prompt_tokens_details"), "cached_tokens"),
         output_tokens=_count(usage, "completion_tokens"),
         reasoning_tokens=_count(usage.get("completion_tokens_details"), "reasoning_tokens"),
-        has_usage="prompt_tokens" in usage and "completion_tokens" in usage,
+        has_usage=has_usage,
         logprobs=_logprobs(choice.get("logprobs")),
+        usage_problem=problem,
     )
 
 
@@ -72,9 +83,21 @@ def _text(content: object) -> str:
     return ""
 
 
+def _usage_problem(usage: dict[str, Any]) -> str | None:
+    wrong = [name for name in _NEEDED if usage.get(name) is not None and not _is_count(usage[name])]
+    if not wrong:
+        return None
+    return f"the provider's usage cannot be believed: {' and '.join(wrong)} is no count of tokens"
+
+
+def _is_count(value: object) -> bool:
+    is_whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+    return is_whole and not isinstance(value, bool) and 0 <= value <= MOST_TOKENS  # type: ignore[operator]
+
+
 def _count(usage: object, name: str) -> int:
     value = usage.get(name) if isinstance(usage, dict) else None
-    return max(0, value) if isinstance(value, int) else 0
+    return int(value) if value is not None and _is_count(value) else 0
 
 
 def _logprobs(given: object) -> tuple[tuple[str, float], ...] | None:

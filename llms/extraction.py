@@ -22,8 +22,8 @@ TIERS: tuple[Role, ...] = (Role.EXTRACTION_WORKER, Role.REASONING_WORKER)
 _SHORTEST_HALF = 2000
 """Characters below which a text is not halved again when a model finds it too long."""
 
-_TOKENS_SINGLE = 160
-_TOKENS_MULTI = 900
+TOKENS_SINGLE = 160
+TOKENS_MULTI = 900
 """Room in an answer per field: a value, its quote and the punctuation around them."""
 
 _CLEAR_LEAD = 0.2
@@ -129,7 +129,7 @@ def _call(document: Document, question: Question) -> Call:
     system, user = extraction_prompt(
         wanted, question.text, rejected=question.rejected, feedback=question.feedback
     )
-    room = sum(_TOKENS_MULTI if spec.multi else _TOKENS_SINGLE for spec in wanted.fields)
+    room = sum(TOKENS_MULTI if spec.multi else TOKENS_SINGLE for spec in wanted.fields)
     return Call(
         role=TIERS[question.tier],
         stage=question.stage,

@@ -1,17 +1,20 @@
-"""Where are models called, with which key, and which models does a profile give to the roles?"""
+"""Where are models called, and with which key?"""
 
-from collections.abc import Mapping
-from difflib import get_close_matches
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field
-
-from llms.catalog import Catalog, CatalogModel, UnknownModelError, find, load_catalog
 from llms.failures import ProviderError
-from llms.pricing import Talkativeness, UnknownPriceError
-from llms.roles import ROLES, as_model, one_per_model, rank, why_not
 from schemas.job import Job
-from schemas.roles import Model, Resolution, Role
+from schemas.providers import (
+    SHIPPED_PROVIDERS,
+    Lane,
+    Provider,
+    ProviderSpec,
+    guessed,
+)
+from schemas.roles import Resolution
 
 OPENAI = "openai"
 OPENROUTER = "openrouter"
@@ -21,36 +24,43 @@ OFFLINE = "offline"
 LOCAL_BASE_URL = "DOCMILL_LOCAL_BASE_URL"
 LOCAL_MODELS = "DOCMILL_LOCAL_MODELS"
 
-MOST_RANKED = 5
-"""Models kept per role: the first is used, the others are its failover."""
+PROFILES = SHIPPED_PROVIDERS
+
+SECRET_BLOCK = "prefect-secret/"  # noqa: S105 - a prefix of names, no secret
+"""What the name of a Prefect Secret block follows where keys are looked up beside variables."""
+
+_KEYS = {OPENAI: "OPENAI_API_KEY", OPENROUTER: "OPENROUTER_API_KEY"}
+
+_NONE: Mapping[str, ProviderSpec] = MappingProxyType({})
 
 
-class Provider(BaseModel):
-    """An OpenAI-compatible endpoint. Limits are null where only the provider knows them."""
-
-    model_config = ConfigDict(frozen=True)
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Providers that a run may call, the preferred one first; the next ones are its failover."""
 
     name: str
-    base_url: str = Field(description="URL up to and with the version, for instance /v1.")
-    key_env: str | None = Field(
-        default=None, description="Environment variable that holds the key; null needs none."
-    )
-    requests_per_minute: int | None = Field(default=None, gt=0)
-    tokens_per_minute: int | None = Field(default=None, gt=0)
-    in_process: bool = Field(
-        default=False, description="Served inside this process, without any network."
-    )
+    providers: tuple[Provider, ...]
+
+    @property
+    def is_priced(self) -> bool:
+        """Whether the catalog ranks its models, at least in part."""
+        return self.name not in (OFFLINE, LOCAL)
 
 
 class UnknownProfileError(ProviderError):
-    """A profile is named that docmill does not have."""
+    """A profile or a provider is named that nobody has declared."""
 
     @classmethod
-    def of(cls, profile: str) -> Self:
-        """Build the error; the message guesses what was meant."""
-        guess = get_close_matches(profile, PROFILES, n=1)
-        hint = f"did you mean {guess[0]!r}?" if guess else f"there are {', '.join(PROFILES)}"
+    def of(cls, profile: str, known: Sequence[str] = PROFILES) -> Self:
+        """Build the error for a profile; the message guesses what was meant."""
+        hint = guessed(profile, known) or f"there are {', '.join(known)}"
         return cls(f"there is no profile {profile!r}; {hint}")
+
+    @classmethod
+    def of_provider(cls, provider: str, known: Sequence[str]) -> Self:
+        """Build the error for a provider; the message guesses what was meant."""
+        hint = guessed(provider, known) or f"there are {', '.join(known)}"
+        return cls(f"there is no provider {provider!r}; {hint}")
 
 
 def default_profile(env: Mapping[str, str]) -> str:
@@ -61,17 +71,78 @@ def default_profile(env: Mapping[str, str]) -> str:
     return OFFLINE
 
 
-def provider_of(name: str, env: Mapping[str, str]) -> Provider:
-    """The provider called `name`, at the base URL that the environment gives it.
+def profile_of(job: Job, env: Mapping[str, str]) -> Profile:
+    """The profile of a job: the one it names, else the one whose key is set.
+
+    Of several providers those without a key are left out (`left_out` names them), unless that
+    would leave none.
+
+    Raises:
+        UnknownProfileError: The profile, or a provider that it lists, does not exist.
+    """
+    listed = providers_listed(job, env)
+    providers = tuple(provider_of(one, env, job.providers) for one in listed)
+    at_hand = tuple(one for one in providers if has_key(one, env))
+    return Profile(job.profile or default_profile(env), at_hand or providers)
+
+
+def left_out(job: Job, env: Mapping[str, str]) -> tuple[str, ...]:
+    """A sentence for every provider that a job's profile lists and that has no key at hand."""
+    profile = profile_of(job, env)
+    used = {provider.name for provider in profile.providers}
+    return tuple(
+        f"profile {profile.name}: provider {name} is left out, {_key_hint(provider)} to use it"
+        for name in providers_listed(job, env)
+        if name not in used and (provider := provider_of(name, env, job.providers))
+    )
+
+
+def providers_listed(job: Job, env: Mapping[str, str]) -> tuple[str, ...]:
+    """Names of the providers of a job's profile, keys or not, the preferred one first.
+
+    Raises:
+        UnknownProfileError: The profile does not exist.
+    """
+    profile = job.profile or default_profile(env)
+    if profile in job.profiles:
+        return job.profiles[profile]
+    if profile in PROFILES or profile in job.providers:
+        return (profile,)
+    raise UnknownProfileError.of(profile, (*PROFILES, *job.profiles, *job.providers))
+
+
+def provider_of(
+    name: str, env: Mapping[str, str], declared: Mapping[str, ProviderSpec] = _NONE
+) -> Provider:
+    """The provider called `name`: what ships, changed by what is declared.
+
+    Args:
+        name: The provider.
+        env: Environment, for the base URLs of those that ship.
+        declared: Declarations by name, as `Job.providers` holds them.
 
     Raises:
         UnknownProfileError: There is no provider of that name.
     """
+    spec = declared.get(name)
+    said = {} if spec is None else {field: getattr(spec, field) for field in spec.model_fields_set}
+    shipped = _shipped(name, env)
+    if shipped is not None:
+        return shipped.model_copy(update=said)
+    if spec is None:
+        raise UnknownProfileError.of_provider(name, (*PROFILES, *declared))
+    return Provider(name=name, **said)
+
+
+def _shipped(name: str, env: Mapping[str, str]) -> Provider | None:
     match name:
         case "openai":
-            default = "https://api.openai.com/v1"
-            base_url = env.get("OPENAI_BASE_URL", "").strip() or default
-            return Provider(name=OPENAI, base_url=base_url, key_env=_KEYS[OPENAI])
+            return Provider(
+                name=OPENAI,
+                base_url=env.get("OPENAI_BASE_URL", "").strip() or "https://api.openai.com/v1",
+                key_env=_KEYS[OPENAI],
+                lanes=(Lane.STANDARD, Lane.FLEX, Lane.BATCH),
+            )
         case "openrouter":
             url = "https://openrouter.ai/api/v1"
             return Provider(name=OPENROUTER, base_url=url, key_env=_KEYS[OPENROUTER])
@@ -80,229 +151,67 @@ def provider_of(name: str, env: Mapping[str, str]) -> Provider:
             return Provider(name=LOCAL, base_url=env.get(LOCAL_BASE_URL, "").strip() or default)
         case "offline":
             return Provider(name=OFFLINE, base_url="http://offline/v1", in_process=True)
-        case _:
-            raise UnknownProfileError.of(name)
+    return None
 
 
-def providers_of(resolution: Resolution, env: Mapping[str, str]) -> dict[str, Provider]:
-    """The providers that serve the models of a run, by name."""
-    names = sorted({model.provider for ranked in resolution.roles.values() for model in ranked})
-    return {name: provider_of(name, env) for name in names}
+def providers_of(
+    resolution: Resolution,
+    env: Mapping[str, str],
+    declared: Mapping[str, ProviderSpec] = _NONE,
+) -> dict[str, Provider]:
+    """The providers that serve the models of a run, by name; `declared` is `Job.providers`."""
+    names = sorted({model.provider for model in resolution.everybody})
+    return {name: provider_of(name, env, declared) for name in names}
+
+
+def has_key(provider: Provider, env: Mapping[str, str]) -> bool:
+    """Whether the key of a provider is at hand, or it needs none."""
+    return not _key_places(provider) or _found_key(provider, env) != ""
 
 
 def key(provider: Provider, env: Mapping[str, str]) -> str:
     """The key of a provider; a placeholder for one that needs none.
 
+    Args:
+        provider: The provider.
+        env: The environment and, named by `SECRET_BLOCK` and the block, what flows have read.
+
     Raises:
-        ProviderError: The variable that should hold the key is empty; the message names it.
+        ProviderError: There is no key, or nothing that could be one; the message says where it
+            should be.
     """
-    if provider.key_env is None:
+    if not _key_places(provider):
         return provider.name
-    value = env.get(provider.key_env, "").strip()
+    value = _found_key(provider, env)
     if not value:
         raise ProviderError(
-            f"provider {provider.name} needs a key: set {provider.key_env}, "
+            f"provider {provider.name} needs a key: {_key_hint(provider)}, "
             "or choose the profile offline, which needs none"
+        )
+    # Checked here because the HTTP layer would quote the whole header in its complaint.
+    if not (value.isascii() and value.isprintable()) or " " in value:
+        raise ProviderError(
+            f"the key of provider {provider.name} holds characters that no key has; "
+            f"{_key_hint(provider)} again, without blanks and quotation marks"
         )
     return value
 
 
-def resolve(job: Job, env: Mapping[str, str], catalog: Catalog | None = None) -> Resolution:
-    """Decide which models play which role in a run of `job`. Sends nothing, needs no key.
+def _key_places(provider: Provider) -> list[str]:
+    block = provider.key_block and f"{SECRET_BLOCK}{provider.key_block}"
+    return [place for place in (provider.key_env, block) if place]
 
-    The ranked list of a role holds each model at its best placed effort, the first being used and
-    the others its failover. A model named under `job.models` comes first even where it misses a
-    threshold; the notes say so.
 
-    Args:
-        job: The job; its profile, else the one whose key is set.
-        env: The environment: keys, base URLs, local models.
-        catalog: A catalog in place of the one that ships.
+def _found_key(provider: Provider, env: Mapping[str, str]) -> str:
+    found = (env.get(place, "").strip() for place in _key_places(provider))
+    return next((value for value in found if value), "")
 
-    Raises:
-        UnknownProfileError: The job's profile does not exist.
-        UnknownModelError: A role names a model that the profile does not have.
-        UnknownPriceError: A role names a model whose price nobody published.
-        ProviderError: No model of the profile can play a role, or local models are not named.
-    """
-    catalog = catalog or load_catalog()
-    profile = job.profile or default_profile(env)
-    if profile not in PROFILES:
-        raise UnknownProfileError.of(profile)
-    notes: list[str] = []
-    if profile == OFFLINE:
-        roles = _offline_roles(job)
-    elif profile == LOCAL:
-        roles = _local_roles(job, env, notes)
-    else:
-        roles = {role: _ranked(role, profile, job, catalog, notes) for role in Role}
-    is_priced = profile in _KEYS
-    projected = {} if is_priced else _projected(catalog)
-    return Resolution(
-        profile=profile,
-        roles=roles,
-        baseline=_baseline(profile if is_priced else OPENROUTER, catalog),
-        projected=projected,
-        catalog_version=catalog.version,
-        catalog_sha256=catalog.sha256,
-        notes=tuple(notes),
+
+def _key_hint(provider: Provider) -> str:
+    variable = f"set {provider.key_env}" if provider.key_env else ""
+    block = (
+        f"save it as the Prefect Secret block {provider.key_block!r} and run through Prefect"
+        if provider.key_block
+        else ""
     )
-
-
-def serves(profile: str, row: CatalogModel) -> bool:
-    """Whether a profile can call a model of the catalog."""
-    if profile == OPENAI:
-        # Open weights are published to be run elsewhere; OpenAI's own API does not serve them.
-        return row.creator == "OpenAI" and not row.open_weights
-    return profile == OPENROUTER
-
-
-def callable_model(profile: str, row: CatalogModel, talk: Talkativeness) -> Model:
-    """A catalog row under the name that a profile's provider calls it by."""
-    api_id = row.bare_name if profile == OPENAI else row.api_id
-    return as_model(row, talk, provider=profile, api_id=api_id)
-
-
-def _ranked(
-    role: Role, profile: str, job: Job, catalog: Catalog, notes: list[str]
-) -> tuple[Model, ...]:
-    ranking = rank(
-        role, catalog.models, is_served=lambda row: serves(profile, row), served_by=profile
-    )
-    rows = [candidate.model for candidate in one_per_model(ranking.candidates)]
-    wanted = job.models.get(role)
-    if wanted is not None:
-        chosen = _override(role, wanted, profile, [c.model for c in ranking.candidates], catalog)
-        missed = why_not(chosen, ROLES[role])
-        if missed is not None:
-            notes.append(f"{role.value}: {chosen.name} was asked for although {missed}")
-        rows = [chosen, *(row for row in rows if row.api_id != chosen.api_id)]
-    if not rows:
-        raise ProviderError(
-            f"profile {profile} has no model that is good enough for the role {role.value}; "
-            f"name one in the job, models: {{{role.value}: ...}}"
-        )
-    talk = Talkativeness.of(catalog.models)
-    return tuple(callable_model(profile, row, talk) for row in rows[:MOST_RANKED])
-
-
-def _override(
-    role: Role, wanted: str, profile: str, ranked: list[CatalogModel], catalog: Catalog
-) -> CatalogModel:
-    """The row that a job names for a role; of several efforts the best ranked."""
-    served = [row for row in catalog.models if serves(profile, row)]
-    where = f"role {role.value} of the job (profile {profile})"
-    found = find(served, wanted, where=where)
-    for row in ranked:
-        if row in found:
-            return row
-    priced = [row for row in found if row.price is not None]
-    if not priced:
-        raise UnknownPriceError.of(found[0].slug)
-    return max(priced, key=lambda row: (row.intelligence or 0.0, row.slug))
-
-
-def _offline_roles(job: Job) -> dict[Role, tuple[Model, ...]]:
-    # Imported here: the application is of no concern to the other profiles.
-    from llms.offline.app import CAREFUL, QUICK
-
-    models = {
-        QUICK: _engine(QUICK, "docmill rules, quick"),
-        CAREFUL: _engine(CAREFUL, "docmill rules, careful"),
-    }
-    quick = {Role.EXTRACTION_WORKER, Role.FORMATTING_WORKER}
-    roles: dict[Role, tuple[Model, ...]] = {
-        role: (models[QUICK if role in quick else CAREFUL],) for role in Role
-    }
-    for role, wanted in job.models.items():
-        if wanted not in models:
-            where = f"role {role.value} of the job (profile offline)"
-            raise UnknownModelError.of(wanted, where=where, known=models)
-        roles[role] = (models[wanted],)
-    return roles
-
-
-def _engine(api_id: str, name: str) -> Model:
-    return Model(
-        slug=api_id,
-        name=name,
-        creator="docmill",
-        provider=OFFLINE,
-        api_id=api_id,
-        kind="rules",
-        input_price=0.0,
-        cached_input_price=0.0,
-        output_price=0.0,
-    )
-
-
-def _local_roles(
-    job: Job, env: Mapping[str, str], notes: list[str]
-) -> dict[Role, tuple[Model, ...]]:
-    named = {**_local_names(env.get(LOCAL_MODELS, "")), **job.models}
-    if not named:
-        raise ProviderError(
-            f"profile local needs the names of its models: set {LOCAL_MODELS} to one name for "
-            "all roles, or to role=name,role=name"
-        )
-    usual = next(iter(named.values()))
-    borrowed = [role.value for role in Role if role not in named]
-    if borrowed:
-        notes.append(f"local: no model is named for {', '.join(borrowed)}; {usual} plays them too")
-    notes.append("local: calls are booked at $0, since they run on hardware of one's own")
-    return {role: (_local_model(named.get(role, usual)),) for role in Role}
-
-
-def _local_names(declared: str) -> dict[Role, str]:
-    """Read `role=name,role=name`, or one name for all roles."""
-    parts = [part.strip() for part in declared.split(",") if part.strip()]
-    if len(parts) == 1 and "=" not in parts[0]:
-        return dict.fromkeys(Role, parts[0])
-    named: dict[Role, str] = {}
-    for part in parts:
-        role, _, name = (word.strip() for word in part.partition("="))
-        if role not in set(Role) or not name:
-            raise ProviderError(
-                f"{LOCAL_MODELS}: {part!r} is not role=name with a role among "
-                f"{', '.join(r.value for r in Role)}"
-            )
-        named[Role(role)] = name
-    return named
-
-
-def _local_model(name: str) -> Model:
-    return Model(
-        slug=f"{LOCAL}/{name}",
-        name=name,
-        creator="one's own",
-        provider=LOCAL,
-        api_id=name,
-        input_price=0.0,
-        cached_input_price=0.0,
-        output_price=0.0,
-    )
-
-
-def _projected(catalog: Catalog) -> dict[Role, Model]:
-    """What each role would have used on OpenRouter, which serves the whole catalog."""
-    talk = Talkativeness.of(catalog.models)
-    found: dict[Role, Model] = {}
-    for role in Role:
-        candidates = rank(role, catalog.models).candidates
-        if candidates:
-            found[role] = callable_model(OPENROUTER, candidates[0].model, talk)
-    return found
-
-
-def _baseline(profile: str, catalog: Catalog) -> Model | None:
-    """The one strong model: the first choice for the orchestrator, whose rule is capability."""
-    ranking = rank(Role.ORCHESTRATOR, catalog.models, is_served=lambda row: serves(profile, row))
-    if not ranking.candidates:
-        return None
-    talk = Talkativeness.of(catalog.models)
-    return callable_model(profile, ranking.candidates[0].model, talk)
-
-
-_KEYS = {OPENAI: "OPENAI_API_KEY", OPENROUTER: "OPENROUTER_API_KEY"}
-
-PROFILES = (OFFLINE, OPENAI, OPENROUTER, LOCAL)
+    return " or ".join(part for part in (variable, block) if part)

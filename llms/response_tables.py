@@ -1,17 +1,21 @@
-"""How do answers and the spend book lie in the database? Tables, statements and rows."""
+"""How do answers, accounts and claims lie in the database? Tables, versions, statements, rows."""
 
 import json
 import zlib
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.dialects import postgresql, sqlite
 
 from llms.completion import Answer
 
-VERSION = 1
-"""Of the tables; a store of another version is left alone."""
+VERSION = 2
+"""Of the tables; a store of a later version is left alone, one of an earlier one is brought here.
+
+1: answers, and the spend of each call. 2: accounts, leases, claims, and when an answer was used.
+"""
 
 METADATA = sa.MetaData()
 
@@ -33,27 +37,70 @@ RESPONSES = sa.Table(
     sa.Column("lost_usd", sa.Float, nullable=False),
     sa.Column("stored_at", sa.Float, nullable=False),
     sa.Column("answer", sa.LargeBinary, nullable=False),
+    sa.Column("used_at", sa.Float, nullable=True),
+    sa.Column("uses", sa.Integer, nullable=False, server_default="0"),
 )
+"""`used_at` and `uses` say when and how often the store gave an answer again."""
 
-SPEND = sa.Table(
-    "spend",
+RUNS = sa.Table(
+    "runs",
+    METADATA,
+    sa.Column("run_id", sa.String, primary_key=True),
+    sa.Column("job", sa.String, nullable=False),
+    sa.Column("lake", sa.String, nullable=False),
+    sa.Column("started_at", sa.Float, nullable=False),
+    sa.Column("ended_at", sa.Float, nullable=True),
+)
+"""The runs that use the store; one without an end may go on and need its answers again."""
+
+ACCOUNTS = sa.Table(
+    "accounts",
     METADATA,
     sa.Column("id", sa.String, primary_key=True),
-    sa.Column("run_id", sa.String, nullable=False, index=True),
-    sa.Column("usd", sa.Float, nullable=False),
-    sa.Column("is_settled", sa.Boolean, nullable=False),
-    sa.Column("booked_at", sa.Float, nullable=False),
+    sa.Column("spent", sa.BigInteger, nullable=False),
 )
+
+LEASES = sa.Table(
+    "leases",
+    METADATA,
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("owner", sa.String, nullable=False),
+    sa.Column("keeper", sa.String, nullable=False),
+    sa.Column("run_account", sa.String, nullable=False, index=True),
+    sa.Column("month_account", sa.String, nullable=False, index=True),
+    sa.Column("units", sa.BigInteger, nullable=False),
+    sa.Column("spent", sa.BigInteger, nullable=False),
+    sa.Column("changed_at", sa.Float, nullable=False),
+)
+
+KEEPERS = sa.Table(
+    "keepers",
+    METADATA,
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("process", sa.String, nullable=False),
+    sa.Column("seen_at", sa.Float, nullable=False),
+)
+"""The open stores of all processes that pay for calls; one that was not seen lately is dead."""
+
+CLAIMS = sa.Table(
+    "claims",
+    METADATA,
+    sa.Column("key", sa.String, primary_key=True),
+    sa.Column("keeper", sa.String, nullable=False),
+    sa.Column("claimed_at", sa.Float, nullable=False),
+)
+"""Requests that a process is about to pay for, and names that it has locked."""
 
 _ANSWER_FIELDS = tuple(field.name for field in fields(Answer))
 
 GET = sa.select(RESPONSES).where(RESPONSES.c.key == sa.bindparam("wanted"))
-PUT = insert(RESPONSES).on_conflict_do_nothing()
-RESERVE = sa.insert(SPEND)
-SETTLE = (
-    sa.update(SPEND)
-    .where(SPEND.c.id == sa.bindparam("spend_id"))
-    .values(usd=sa.bindparam("actual_usd"), is_settled=True)
+ALIVE = sa.select(KEEPERS.c.id).where(KEEPERS.c.seen_at >= sa.bindparam("since"))
+"""The keepers that were seen since a time."""
+
+TOUCH = (
+    sa.update(RESPONSES)
+    .where(RESPONSES.c.key == sa.bindparam("touched"))
+    .values(used_at=sa.bindparam("at"), uses=RESPONSES.c.uses + sa.bindparam("times"))
 )
 
 
@@ -74,18 +121,24 @@ class StoredResponse:
     lost_usd: float = 0.0
 
 
-def spent_by(run_id: str) -> sa.Select[float]:
-    """The sum of the spend book over a run."""
-    return sa.select(sa.func.coalesce(sa.func.sum(SPEND.c.usd), 0.0)).where(
-        SPEND.c.run_id == run_id
-    )
+def _insert(table: sa.Table, backend: str) -> "sqlite.Insert | postgresql.Insert":
+    return sqlite.insert(table) if backend == "sqlite" else postgresql.insert(table)
 
 
-def set_about(name: str, value: str) -> sa.Insert:
-    """Write one line of the table `about`, replacing what it said."""
-    statement = insert(ABOUT).values(name=name, value=value)
+# Building a statement takes longer than running it: each is built once.
+@cache
+def insert_new(table: sa.Table, backend: str) -> sa.Insert:
+    """An INSERT that leaves a row alone whose key is there already; `backend` names the dialect."""
+    return _insert(table, backend).on_conflict_do_nothing()
+
+
+@cache
+def upsert(table: sa.Table, backend: str, *columns: str) -> sa.Insert:
+    """An INSERT that, where the key is there already, sets `columns` anew."""
+    statement = _insert(table, backend)
     return statement.on_conflict_do_update(
-        index_elements=["name"], set_={"value": statement.excluded.value}
+        index_elements=list(table.primary_key.columns),
+        set_={name: statement.excluded[name] for name in columns},
     )
 
 

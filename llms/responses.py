@@ -1,152 +1,256 @@
-"""What has been answered and paid for already? The response store and the durable spend book."""
+"""What has been answered and paid for already? The store that every process of every run shares."""
 
 import asyncio
-import queue
-import threading
+import os
+import shutil
+import socket
 import time
+import uuid
 import zlib
-from collections.abc import Callable
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Self, TypeVar
 
 import sqlalchemy as sa
 
+from llms import claims, holds, spend
+from llms.claims import Claim
+from llms.database import Database
 from llms.failures import StoreError
+from llms.lanes import Lane
+from llms.response_reads import open_reads
 from llms.response_tables import (
-    ABOUT,
-    GET,
-    METADATA,
-    PUT,
-    RESERVE,
-    SETTLE,
+    RESPONSES,
+    RUNS,
+    TOUCH,
     VERSION,
     StoredResponse,
     from_row,
-    set_about,
-    spent_by,
+    insert_new,
     to_row,
+    upsert,
 )
+from llms.response_versions import make_tables
+from llms.spend import Booking, Draw, Grant
 
 __all__ = ["ResponseStore", "StoredResponse"]
 
-_BUSY_S = 30.0
-_OPEN_TRIES = 20
-_OPEN_PAUSE_S = 0.1
-_LARGEST_GROUP = 1000
+DEAD_AFTER_S = 60.0
+"""A process that was not seen for so long is taken to be dead; it shows itself six times as often.
+"""
 
-_Kind = Literal["reserve", "put", "settle"]
-_Row = tuple[_Kind, dict[str, Any] | tuple[StoredResponse, float]]
-_ORDER: tuple[tuple[_Kind, Any], ...] = (("reserve", RESERVE), ("put", PUT), ("settle", SETTLE))
+LEAST_FREE_BYTES = 32 * 2**20
+"""Free disk space under which nothing is sent: the answers in flight must still find room."""
+
+_FIRST_PAUSE_S = 0.05
+_LONGEST_PAUSE_S = 2.0
+_DISK_LOOK_S = 1.0
+
+T = TypeVar("T")
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class _Write:
-    rows: tuple[_Row, ...]
-    loop: asyncio.AbstractEventLoop
-    done: asyncio.Future[None]
+    """One piece of work for the writer; the parts are done in this order."""
+
+    put: StoredResponse | None = None
+    charge: Booking | None = None
+    release: str | None = None
+    claim: str | None = None
+    draw: Draw | None = None
 
 
 class ResponseStore:
-    """Answers by request, and what every run has spent; durable once a write has returned.
+    """Answers by request, and the book of what every run spends; durable once a write has returned.
 
-    Shared by all threads and event loops of a process, and through its file by several processes.
-    One thread writes: whatever has queued up while it committed the last group becomes the next
-    one, so that hundreds of answers share a commit. Reads are point look-ups of some tens of
-    microseconds and happen where they are asked for.
-
-    SQLite runs in WAL mode, so that readers never wait, with `synchronous=FULL`: an answer that was
-    paid for survives not only `kill -9` but also a power cut, and the group shares the cost of the
-    one fsync.
+    Shared by all threads and event loops of a process, and through its database by several
+    processes and machines. One thread writes: whatever has queued up while it committed the last
+    group becomes the next one, so that hundreds of answers share a commit. Reads of SQLite are
+    look-ups of some tens of microseconds and happen where they are asked for; those of PostgreSQL
+    go in groups as well.
 
     Args:
-        url: `sqlite:////absolute/responses.db` or `sqlite:///relative.db`; the folder is made.
-        now: Seconds since the epoch, for the time columns.
+        url: `sqlite:////absolute/responses.db`, `sqlite:///relative.db` (the folder is made) or
+            `postgresql://user:password@host/database`.
+        now: Seconds since the epoch, for the time columns of SQLite.
+        dead_after_s: How long a process is taken to be alive after it was last seen.
 
     Raises:
         StoreError: The store cannot be opened, read or written; here or in any method.
     """
 
-    def __init__(self, url: str, *, now: Callable[[], float] = time.time) -> None:
-        self._now = now
-        try:
-            parsed = sa.make_url(url)
-        except sa.exc.ArgumentError:
-            raise StoreError(
-                "the URL of the response store is not one; write sqlite:///path/to/responses.db"
-            ) from None
-        self.name = parsed.database or parsed.render_as_string(hide_password=True)
-        if parsed.get_backend_name() != "sqlite" or not parsed.database:
-            raise StoreError(
-                f"the response store cannot be a {parsed.get_backend_name()} database at "
-                f"{parsed.render_as_string(hide_password=True)}; use sqlite:///path/to/responses.db"
-            )
-        self._engine = self._open(parsed)
-        self._reader = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        self._reading = threading.Lock()
-        self._queue: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
+    def __init__(
+        self,
+        url: str,
+        *,
+        now: Callable[[], float] = time.time,
+        dead_after_s: float = DEAD_AFTER_S,
+    ) -> None:
+        self.database = Database(url, now=now)
+        self.name = self.database.name
+        self.keeper = uuid.uuid4().hex
+        self._dead_after_s = dead_after_s
+        self._beat_s = DEAD_AFTER_S / 6
+        self._is_shown = False
+        self._next_beat = 0.0
+        self._next_disk_look = 0.0
+        self._used: deque[str] = deque()
         self._is_closed = False
-        # A daemon, so that a process that forgets `close` still ends; what was acknowledged is
-        # on disk by then.
-        self._writer = threading.Thread(target=self._write_groups, name="responses", daemon=True)
-        self._writer.start()
+        self._make_folder()
+        self._writer = Lane(self.database, "responses", self._write, beat_s=self._beat_s)
+        try:
+            self._open()
+            self._reads = open_reads(self.database)
+        except BaseException:
+            self._writer.close()
+            raise
 
     async def get(self, key: str) -> StoredResponse | None:
         """The answer to the request `key`, if it has been paid for."""
-        if self._is_closed:
-            raise self._closed()
-        try:
-            with self._reading:
-                row = self._reader.execute(GET, {"wanted": key}).first()
-        except sa.exc.SQLAlchemyError as error:
-            raise self._error(error) from None
+        row = await self._reads.ask(key)
         if row is None:
             return None
         try:
-            return from_row(row)
+            found = from_row(row)
         except (zlib.error, ValueError, TypeError, KeyError):
             raise StoreError(
                 f"an answer in the response store {self.name} is damaged (key {key}); restore the "
-                "file or move it away: its answers are asked again"
+                "store or move it away: its answers are asked again"
             ) from None
+        self._used.append(key)
+        return found
 
-    async def put(self, response: StoredResponse, *, spend_id: str | None = None) -> None:
-        """Store an answer and settle its reservation `spend_id`, in one transaction.
+    async def claim(self, key: str) -> StoredResponse | None:
+        """Announce that a request is about to be paid for; waits while another process does.
+
+        Returns:
+            None: the request is to be sent, and `put`, `settle` or `release` must follow. Or the
+            answer, when it has come in meanwhile.
+        """
+        pause = _FIRST_PAUSE_S
+        while True:
+            outcome = await self._claim(key)
+            if outcome is Claim.MINE:
+                return None
+            if outcome is Claim.ANSWERED and (found := await self.get(key)) is not None:
+                return found
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, _LONGEST_PAUSE_S)
+
+    async def _claim(self, key: str) -> Claim:
+        asked = asyncio.ensure_future(self._writer.ask(_Write(claim=key)))
+        try:
+            outcome: Claim = await asyncio.shield(asked)
+        except asyncio.CancelledError:
+            # The claim is under way: nobody would give it back but us.
+            asked.add_done_callback(lambda done: self._give_back(key, done))
+            raise
+        return outcome
+
+    def _give_back(self, key: str, claimed: "asyncio.Future[Claim]") -> None:
+        is_claimed = not claimed.cancelled() and claimed.exception() is None
+        if is_claimed and claimed.result() is Claim.MINE:
+            self.release(key)
+
+    def release(self, key: str) -> None:
+        """Give a claim back whose request was not sent."""
+        self._writer.tell(_Write(release=key))
+
+    async def put(self, response: StoredResponse, *, charge: Booking | None = None) -> None:
+        """Store an answer; book its charge and give its claim back in the same transaction.
 
         An answer to the same request that another process stored meanwhile stays.
         """
-        rows: list[_Row] = [("put", (response, self._now()))]
-        if spend_id is not None:
-            rows.append(("settle", {"spend_id": spend_id, "actual_usd": response.usd}))
-        await self._write(*rows)
+        claimed = response.key if charge is not None else None
+        await self._writer.ask(_Write(put=response, charge=charge, release=claimed))
 
-    async def reserve(self, spend_id: str, run_id: str, worst_usd: float) -> None:
-        """Book the worst case of a call before it is sent."""
-        row = {"id": spend_id, "run_id": run_id, "usd": worst_usd, "is_settled": False}
-        await self._write(("reserve", {**row, "booked_at": self._now()}))
+    async def settle(self, charge: Booking, *, key: str | None = None) -> None:
+        """Book what a call has cost that brought no answer, and give the claim of `key` back."""
+        await self._writer.ask(_Write(charge=charge, release=key))
 
-    async def settle(self, spend_id: str, actual_usd: float) -> None:
-        """Replace a booked worst case by what the call has cost."""
-        await self._write(("settle", {"spend_id": spend_id, "actual_usd": actual_usd}))
+    def settle_later(self, charge: Booking | None, *, key: str | None = None) -> None:
+        """Like `settle`, without waiting: until it is done, the book knows the worst case."""
+        self._writer.tell(_Write(charge=charge, release=key))
+
+    async def draw(self, draw: Draw) -> Grant:
+        """Take money out of the accounts of a lease."""
+        grant: Grant = await self._writer.ask(_Write(draw=draw))
+        return grant
+
+    def taken(self, account: str) -> int:
+        """What of an account is spent or in the hands of a process, in units of `llms.spend`."""
+        # By the writer, so that what this process has told it before counts.
+        return self.change(lambda connection, now: spend.taken(connection, account))
 
     def spent(self, run_id: str) -> float:
         """What a run has spent in US dollars, with the worst case of calls nobody settled."""
+        return spend.in_usd(self.taken(spend.run_account(run_id)))
+
+    def held(self, run_id: str) -> float:
+        """What of that is held for requests in a batch, whose answers have not come."""
+        account = spend.run_account(run_id)
+        found = self.read(lambda connection: holds.held(connection, account))
+        return spend.in_usd(sum(found.values()))
+
+    def open_run(self, run_id: str, job: str, lake: str) -> None:
+        """Note that a run uses the store: until it has ended, no answer of its time is pruned."""
+
+        def note(connection: sa.Connection, now: float) -> None:
+            row = {"run_id": run_id, "job": job, "lake": lake, "started_at": now, "ended_at": None}
+            statement = upsert(RUNS, self.database.backend, "job", "lake", "ended_at")
+            connection.execute(statement, row)
+
+        self.change(note)
+
+    def end_run(self, run_id: str) -> None:
+        """Note that a run is done and will not go on."""
+        ended = sa.update(RUNS).where(RUNS.c.run_id == run_id)
+        self.change(lambda connection, now: connection.execute(ended.values(ended_at=now)))
+
+    @contextmanager
+    def locked(self, name: str) -> Iterator[None]:
+        """Keep the other users of the store, threads and processes, out of what `name` stands for.
+
+        A process that is killed inside loses the lock once it has not been seen for a minute.
+        """
+        key = f"lock {name}"
+        pause = _FIRST_PAUSE_S
+        while self.change(lambda *at: self._lock(key, *at)) is not Claim.MINE:
+            time.sleep(pause)
+            pause = min(pause * 1.5, _LONGEST_PAUSE_S)
         try:
-            with self._reading:
-                return float(self._reader.execute(spent_by(run_id)).scalar_one())
-        except sa.exc.SQLAlchemyError as error:
-            raise self._error(error) from None
+            yield
+        finally:
+            self.change(lambda connection, now: claims.release(connection, [key], self.keeper))
+
+    def read(self, look: Callable[[sa.Connection], T]) -> T:
+        """Look something up, and wait for it."""
+        return self._reads.call(look)
+
+    def change(self, change: Callable[[sa.Connection, float], T]) -> T:
+        """Change something in a transaction of its own, given the time, and wait for it."""
+
+        def work(connection: sa.Connection) -> T:
+            with self.database.writing(connection) as now:
+                return change(connection, now)
+
+        return self._writer.call(work)
 
     def close(self) -> None:
-        """Write what is queued and let go of the file; calling it again does nothing."""
+        """Write what is queued and let go of the database; calling it again does nothing."""
         if self._is_closed:
             return
         self._is_closed = True
-        self._queue.put(None)
-        self._writer.join()
-        self._reader.close()
-        self._engine.dispose()
+        try:
+            self.change(self._say_good_bye)
+        except StoreError:
+            pass  # all that was acknowledged is there, and others see by the clock that we are gone
+        finally:
+            self._writer.close()
+            self._reads.close()
 
     def __enter__(self) -> Self:
         return self
@@ -159,142 +263,106 @@ class ResponseStore:
     ) -> None:
         self.close()
 
-    async def _write(self, *rows: _Row) -> None:
-        if self._is_closed:
-            raise self._closed()
-        loop = asyncio.get_running_loop()
-        write = _Write(rows, loop, loop.create_future())
-        self._queue.put(write)
-        await write.done
+    def _write(self, connection: sa.Connection, writes: Sequence[_Write]) -> Sequence[Any]:
+        """Do a group of writes in one transaction."""
+        is_paying = any(write.claim or write.draw for write in writes)
+        if not writes and not self._is_shown and not self._used:
+            return []
+        # Packed here, beside the event loop and before the database is locked.
+        rows = [to_row(write.put, 0.0) for write in writes if write.put is not None]
+        released = [write.release for write in writes if write.release is not None]
+        charges = [write.charge for write in writes if write.charge is not None]
+        claimed = [write.claim for write in writes if write.claim is not None]
+        draws = [write.draw for write in writes if write.draw is not None]
+        full = self._is_disk_full() if claimed else None
+        # A claim that a power cut undoes is a claim of a process that is gone.
+        is_durable = bool(rows or charges or draws)
+        with self.database.writing(connection, is_durable=is_durable) as now:
+            self._beat(connection, now, is_paying=is_paying)
+            if rows:
+                statement = insert_new(RESPONSES, self.database.backend)
+                connection.execute(statement, [{**row, "stored_at": now} for row in rows])
+            if released:
+                claims.release(connection, released, self.keeper)
+            taken: Iterator[Any] = iter(())
+            if claimed:
+                taken = iter(
+                    [full] * len(claimed) if full else self._take(connection, claimed, now)
+                )
+            grants: Iterator[Grant] = iter(())
+            if charges or draws:
+                granted = spend.apply(
+                    connection, charges, draws, now=now, dead_after_s=self._dead_after_s
+                )
+                grants = iter(granted)
+        return [
+            next(taken) if write.claim else next(grants) if write.draw else None for write in writes
+        ]
 
-    def _write_groups(self) -> None:
-        connection = self._engine.connect()
-        try:
-            while (first := self._queue.get()) is not None:
-                group = [first]
-                is_last = False
-                while len(group) < _LARGEST_GROUP and not self._queue.empty():
-                    following = self._queue.get()
-                    if following is None:
-                        is_last = True
-                        break
-                    group.append(following)
-                _acknowledge(group, self._commit(connection, group))
-                if is_last:
-                    return
-        finally:
-            connection.close()
+    def _lock(self, key: str, connection: sa.Connection, now: float) -> Claim:
+        self._beat(connection, now, is_paying=True)
+        return self._take(connection, [key], now)[0]
 
-    def _commit(self, connection: sa.Connection, group: list[_Write]) -> StoreError | None:
-        # Reservations come first and settlements last: nobody settles in the group that reserves.
-        rows: dict[_Kind, list[dict[str, Any]]] = {kind: [] for kind, _ in _ORDER}
-        try:
-            for write in group:
-                for kind, row in write.rows:
-                    # Packed here, beside the event loop and before the file is locked.
-                    rows[kind].append(to_row(*row) if isinstance(row, tuple) else row)
-            with connection.begin():
-                for kind, statement in _ORDER:
-                    if rows[kind]:
-                        connection.execute(statement, rows[kind])
-        except sa.exc.SQLAlchemyError as error:
-            return self._error(error)
-        except Exception as error:  # a bug of ours must not leave every caller waiting for ever
-            return StoreError(f"the response store {self.name} could not be written: {error!r}")
+    def _take(self, connection: sa.Connection, keys: Sequence[str], now: float) -> list[Claim]:
+        return claims.take(connection, keys, self.keeper, now=now, dead_after_s=self._dead_after_s)
+
+    def _beat(self, connection: sa.Connection, now: float, *, is_paying: bool) -> None:
+        """Show that this process is alive, once it pays, and write down what was used."""
+        is_first = is_paying and not self._is_shown
+        if not is_first and now < self._next_beat:
+            return
+        self._next_beat = now + self._beat_s
+        self._note_uses(connection, now)
+        if is_paying or self._is_shown:
+            self._is_shown = True
+            process = f"{socket.gethostname()}:{os.getpid()}"
+            claims.show_life(connection, self.keeper, process, now)
+
+    def _note_uses(self, connection: sa.Connection, now: float) -> None:
+        used: Counter[str] = Counter()
+        while self._used:
+            used[self._used.popleft()] += 1
+        if used:
+            rows = [{"touched": key, "at": now, "times": used[key]} for key in sorted(used)]
+            connection.execute(TOUCH, rows)
+
+    def _say_good_bye(self, connection: sa.Connection, now: float) -> None:
+        self._note_uses(connection, now)
+        if self._is_shown:
+            claims.leave(connection, self.keeper)
+            spend.leave(connection, self.keeper)
+
+    def _is_disk_full(self) -> StoreError | None:
+        """Why nothing may be claimed: the disk of a SQLite file is nearly full."""
+        folder, now = self.database.folder, time.monotonic()
+        if folder is None or now < self._next_disk_look:
+            return None
+        free = shutil.disk_usage(folder).free
+        if free < LEAST_FREE_BYTES:
+            return StoreError(
+                f"the response store {self.name} is nearly full: its disk has {free / 2**20:.0f} "
+                f"MiB left, and nothing is sent below {LEAST_FREE_BYTES / 2**20:.0f}; free space "
+                "and resume the run"
+            )
+        self._next_disk_look = now + _DISK_LOOK_S
         return None
 
-    def _open(self, url: sa.URL) -> sa.Engine:
-        if url.database and ":" not in url.database.split("/")[0]:
+    def _make_folder(self) -> None:
+        folder = self.database.folder
+        if folder is not None:
             try:
-                Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+                folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise StoreError(
-                    f"the folder of the response store {url.database} cannot be made: "
+                    f"the folder of the response store {self.name} cannot be made: "
                     f"{error.strerror}; choose another lake"
                 ) from None
-        engine = sa.create_engine(url, connect_args={"timeout": _BUSY_S})
-        sa.event.listen(engine, "connect", _prepare)
-        sa.event.listen(engine, "begin", _begin)
-        for attempt in range(_OPEN_TRIES):
-            try:
-                self._make_tables(engine)
-                return engine
-            except sa.exc.SQLAlchemyError as error:
-                # Switching a new file to WAL does not wait for other processes that do the same.
-                if "locked" in str(error) and attempt < _OPEN_TRIES - 1:
-                    time.sleep(_OPEN_PAUSE_S)
-                    continue
-                engine.dispose()
-                raise self._error(error) from None
-            except StoreError:
-                engine.dispose()
-                raise
-        raise AssertionError("unreachable")
 
-    def _make_tables(self, engine: sa.Engine) -> None:
-        """Make what is missing, and prove by a write that the store can be written."""
-        with engine.begin() as connection:
-            METADATA.create_all(connection)
-            found = connection.execute(
-                sa.select(ABOUT.c.value).where(ABOUT.c.name == "version")
-            ).scalar()
-            if found is not None and found != str(VERSION):
-                raise StoreError(
-                    f"the response store {self.name} has version {found} and this docmill reads "
-                    f"version {VERSION}; choose another lake or another docmill"
-                )
-            for name, value in (("version", str(VERSION)), ("opened_at", str(self._now()))):
-                connection.execute(set_about(name, value))
-
-    def _closed(self) -> StoreError:
-        return StoreError(f"the response store {self.name} has been closed")
-
-    def _error(self, error: sa.exc.SQLAlchemyError) -> StoreError:
-        words = str(getattr(error, "orig", None) or error)
-        for sign, what, remedy in (
-            ("readonly", "is read-only", "make it writable or choose another lake"),
-            ("not a database", "is not a SQLite database", "move it away or choose another lake"),
-            ("malformed", "is damaged", "restore or move it away; its answers are asked again"),
-            ("full", "is full", "free space on its disk and resume the run"),
-            ("locked", "is locked by another process", "end that process and resume the run"),
-            ("unable to open", "cannot be opened", "check its folder and your rights to it"),
-        ):
-            if sign in words:
-                return StoreError(f"the response store {self.name} {what} ({words}); {remedy}")
-        return StoreError(f"the response store {self.name} failed: {words}")
-
-
-def _prepare(connection: Any, _record: object) -> None:
-    # Transactions are ours to begin (see `_begin`); the driver would begin them too late.
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=FULL")
-    cursor.close()
-
-
-def _begin(connection: sa.Connection) -> None:
-    if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
-        # IMMEDIATE waits for other writers at once; a deferred one can fail half-way instead.
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-def _acknowledge(group: list[_Write], error: StoreError | None) -> None:
-    by_loop: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
-    for write in group:
-        by_loop.setdefault(write.loop, []).append(write.done)
-    for loop, futures in by_loop.items():
-        try:
-            loop.call_soon_threadsafe(_resolve, futures, error)
-        except RuntimeError:  # the loop was closed meanwhile: nobody waits there
-            continue
-
-
-def _resolve(futures: list[asyncio.Future[None]], error: StoreError | None) -> None:
-    for future in futures:
-        if future.done():
-            continue
-        if error is None:
-            future.set_result(None)
-        else:
-            future.set_exception(StoreError(*error.args))
+    def _open(self) -> None:
+        unknown = self.change(make_tables)
+        if unknown is not None:
+            raise StoreError(
+                f"the response store {self.name} has version {unknown} and this docmill reads "
+                f"versions up to {VERSION}; choose another lake or a newer docmill"
+            )
+        self.change(claims.sweep)

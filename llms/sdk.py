@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import quote
 
 import httpx2
 
@@ -13,11 +14,14 @@ from llms.calls import Call
 from llms.classification import Failure, classify_exception, redact
 from llms.failures import FailureClass, ProviderError
 from llms.pricing import output_limit
-from llms.providers import Provider
+from llms.providers import OPENAI
+from schemas.providers import Provider, url_problem
 from schemas.roles import Model
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
+
+    from llms.budget import Reservation
 
 _EFFORTS = frozenset({"none", "minimal", "low", "medium", "high", "xhigh", "max"})
 """Efforts that requests know; a catalog has others, for models that think as they please."""
@@ -87,7 +91,8 @@ class Request:
     def key(self, model: Model) -> str:
         """What identifies this request to this model, whoever serves it: 64 hexadecimal digits."""
         if model.slug not in self.keys:
-            asked = f"{model.api_id}\n{model.effort}\n{_is_thinking(model)}\n{_version(model)}"
+            # Not the name in requests, which differs from provider to provider.
+            asked = f"{model.slug}\n{model.effort}\n{_is_thinking(model)}\n{_version(model)}"
             self.keys[model.slug] = hashlib.sha256(self.digest + asked.encode()).hexdigest()
         return self.keys[model.slug]
 
@@ -141,6 +146,11 @@ class Endpoint:
         timeout_s: Longest time from sending to the last byte of the answer, in seconds.
         transport: Takes the place of the network: in-process applications, tests.
 
+    Attributes:
+        secrets: What no message may show.
+        shown_url: The base URL as messages may show it.
+        sdk: The SDK's client, for other requests than chat completions.
+
     Raises:
         ProviderError: The base URL is not one.
     """
@@ -154,29 +164,41 @@ class Endpoint:
         transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
         self.secrets = (key,)
+        self.shown_url = provider.shown_url
+        self._provider = provider
         self._timeout_s = timeout_s
-        self._is_in_process = provider.in_process
         if transport is None and provider.in_process:
             transport = _in_process_transport()
-        _check_url(provider)
+        if problem := url_problem(provider.base_url):
+            raise ProviderError(
+                f"the base URL {provider.shown_url!r} of provider {provider.name} is not one "
+                f"({problem}); write it like https://host/v1"
+            )
         self._http = httpx2.AsyncClient(
             transport=transport,
             timeout=httpx2.Timeout(timeout_s, connect=_CONNECT_S),
             limits=httpx2.Limits(max_connections=_MOST_CONNECTIONS, keepalive_expiry=30),
             follow_redirects=True,
         )
-        self._sdk = _sdk(provider.base_url, key, self._http)
+        self.sdk = _sdk(provider, key, self._http)
 
-    async def post(self, body: bytes) -> RawResponse | Failure:
-        """Send the body of a chat completion; a `Failure` when no response came back."""
+    async def post(
+        self, body: bytes, api_id: str, _reservation: "Reservation | None" = None
+    ) -> RawResponse | Failure:
+        """Send the body of a chat completion; a `Failure` when no response came back.
+
+        Args:
+            body: The request, as `Request.body` makes it.
+            api_id: The model it names, which some providers want in the path.
+        """
         from openai import APIConnectionError, APIStatusError
 
         try:
             # The SDK's generic `post` rather than `chat.completions.create`: that one walks the
             # whole schema to transform it and builds models of the answer, at three times the cost.
             async with asyncio.timeout(self._timeout_s):
-                response = await self._sdk.post(
-                    "/chat/completions",
+                response = await self.sdk.post(
+                    self._path(api_id),
                     cast_to=httpx2.Response,
                     content=body,
                     options={"headers": {"Content-Type": "application/json"}},
@@ -186,9 +208,9 @@ class Endpoint:
             response = error.response
             return RawResponse(response.status_code, response.headers, response.content)
         except (APIConnectionError, httpx2.HTTPError, TimeoutError, OSError) as error:
-            return classify_exception(error, secrets=self.secrets)
+            return classify_exception(error, url=self._provider.shown_url, secrets=self.secrets)
         except Exception as error:
-            if not self._is_in_process:
+            if not self._provider.in_process:
                 raise
             # Rules that fail on a document fail on it every time: its own dead letter, no retry.
             words = redact(f"{type(error).__name__}: {error}")
@@ -198,19 +220,11 @@ class Endpoint:
         """Close the connections."""
         await self._http.aclose()
 
-
-def _check_url(provider: Provider) -> None:
-    problem = "it has no host" if "://" in provider.base_url else "it has no http:// or https://"
-    try:
-        url = httpx2.URL(provider.base_url)
-        if url.scheme in ("http", "https") and url.host:
-            return
-    except httpx2.InvalidURL as error:
-        problem = str(error)
-    raise ProviderError(
-        f"the base URL {provider.base_url!r} of provider {provider.name} is not one ({problem}); "
-        "write it like https://host/v1"
-    )
+    def _path(self, api_id: str) -> str:
+        chat = "/chat/completions"
+        if not self._provider.has_deployments:
+            return chat
+        return f"/deployments/{quote(api_id, safe='')}{chat}"
 
 
 def _is_thinking(model: Model) -> bool:
@@ -231,13 +245,36 @@ def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "replace")
 
 
-def _sdk(base_url: str, key: str, http: httpx2.AsyncClient) -> "AsyncOpenAI":
+def _sdk(provider: Provider, key: str, http: httpx2.AsyncClient) -> "AsyncOpenAI":
     # Imported here: the SDK takes most of a second to import, and `docmill --help` needs none.
-    from openai import AsyncOpenAI
+    from openai import AsyncAzureOpenAI, AsyncOpenAI
 
-    return AsyncOpenAI(
-        base_url=base_url, api_key=key, max_retries=0, timeout=http.timeout, http_client=http
-    )
+    sdk: AsyncOpenAI
+    if provider.has_deployments:
+        root = provider.base_url.rstrip("/").removesuffix("/openai")
+        sdk = AsyncAzureOpenAI(
+            base_url=f"{root}/openai",
+            api_version=provider.api_version,
+            api_key=key,
+            max_retries=0,
+            timeout=http.timeout,
+            http_client=http,
+        )
+    else:
+        sdk = AsyncOpenAI(
+            base_url=provider.base_url,
+            api_key=key,
+            max_retries=0,
+            timeout=http.timeout,
+            http_client=http,
+        )
+    if provider.name != OPENAI:
+        # The SDK takes OPENAI_ORG_ID, OPENAI_PROJECT_ID and OPENAI_CUSTOM_HEADERS out of the
+        # environment whatever the base URL is, its copies too; nobody but OpenAI is to see them.
+        sdk.organization = sdk.project = None
+        sdk._custom_headers = {}
+    sdk._custom_headers = {**sdk._custom_headers, **provider.headers}
+    return sdk
 
 
 def _in_process_transport() -> httpx2.AsyncBaseTransport:

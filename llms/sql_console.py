@@ -1,25 +1,40 @@
 """What does a SELECT over in-memory tables answer? DuckDB, locked: no files, network or writes."""
 
-import re
+import contextlib
+import json
+import os
+import subprocess
+import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import IO, TYPE_CHECKING, Any, Self, cast
 
-from llms.catalog import COLUMNS, Catalog, Column
 from llms.failures import CatalogError
+from llms.sql_messages import decoded, receive, send
 
 if TYPE_CHECKING:
-    import duckdb
+    # Not at run time: the process is to start before anything else is imported.
+    from llms.catalog import Column
 
 TIMEOUT_S = 10.0
 MEMORY_MB = 256
 MAX_ROWS = 10_000
 """Rows that are handed out at most; a table that long is a mistake, not an answer."""
 
+MAX_SQL_CHARS = 1_000_000
+_START_S = 60.0
+_GRACE_S = 1.0
+"""What an interrupted query may take until its process is ended."""
 
-_KIND = re.compile(r"^(?:[A-Z]\w* ){1,3}Error: ")
-"""DuckDB's name for the kind of an error, which says nothing that the sentence does not."""
+_BOOT = """\
+import json, sys
+sys.path[:] = json.loads(sys.argv[1])
+from llms.sql_worker import serve
+serve()
+"""
+# What a library needs to be found and to work; keys and tokens stay outside.
+_ENVIRONMENT = ("PATH", "TZ", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "PYTHONHOME")
 
 
 class QueryError(CatalogError):
@@ -43,53 +58,52 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table to put into a console: its name, columns and rows (tuples in that order)."""
+    """A table to put into a console.
+
+    Attributes:
+        name: Its name in SQL.
+        columns: Names and DuckDB types.
+        rows: Tuples in the order of the columns; of texts, numbers, claims, days and nulls.
+        source: A SELECT that finds further rows, by name of column, run before the database is
+            locked: ours, never a user's.
+    """
 
     name: str
-    columns: tuple[Column, ...]
-    rows: Sequence[tuple[Any, ...]]
+    columns: "tuple[Column, ...]"
+    rows: Sequence[tuple[Any, ...]] = ()
+    source: str = ""
 
 
 class Console:
     """A DuckDB database in memory that answers SELECTs and nothing else.
 
-    Files, network, extensions and settings are locked by DuckDB itself, each query runs in a
-    read-only transaction, and one that is still running after `timeout_s` is interrupted.
-    One query at a time; close it, or use it in a `with` statement.
+    It lives in a process of its own. Files, network, extensions and settings are locked by DuckDB
+    itself, each query runs in a read-only transaction, and one that is still running after
+    `timeout_s` is interrupted; where that does not help, or where the system refuses it memory,
+    the process ends and the next query gets a new one. One query at a time; close it, or use it in
+    a `with` statement.
     """
 
     def __init__(
-        self, tables: Sequence[Table], *, timeout_s: float = TIMEOUT_S, memory_mb: int = MEMORY_MB
+        self,
+        tables: Callable[[], Sequence[Table]],
+        *,
+        timeout_s: float = TIMEOUT_S,
+        memory_mb: int = MEMORY_MB,
     ) -> None:
-        """Create the tables, then lock the database."""
-        # Imported here: it takes longer than all that is done without a query.
-        import duckdb
+        """Start the process; `tables` is called once, while it starts.
 
-        self._timeout_s = timeout_s
-        self._database = duckdb.connect(
-            ":memory:",
-            config={
-                "memory_limit": f"{memory_mb}MiB",
-                "threads": "1",
-                "temp_directory": "",
-                "autoinstall_known_extensions": "false",
-                "autoload_known_extensions": "false",
-                "allow_community_extensions": "false",
-            },
-        )
-        for table in tables:
-            _create(self._database, table)
-        # Python variables must not be reachable as tables.
-        self._database.execute("SET python_enable_replacements = false")
-        self._database.execute("SET enable_external_access = false")
-        self._database.execute("SET lock_configuration = true")
-
-    @classmethod
-    def over(cls, catalog: Catalog, *, timeout_s: float = TIMEOUT_S) -> Self:
-        """A console over a catalog, as the table `llms`."""
-        names = [column.name for column in COLUMNS]
-        rows = [tuple(getattr(model, name) for name in names) for model in catalog.models]
-        return cls([Table("llms", COLUMNS, rows)], timeout_s=timeout_s)
+        Raises:
+            QueryError: The process cannot be started, or a table not be filled.
+        """
+        self._timeout_s, self._memory_mb = timeout_s, memory_mb
+        self._process = _started()
+        try:
+            self._tables = [_message(table) for table in tables()]
+            self._fill()
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -98,8 +112,13 @@ class Console:
         self.close()
 
     def close(self) -> None:
-        """Give the database back."""
-        self._database.close()
+        """End the process."""
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):  # what was not sent yet need not be
+                    pipe.close()
 
     def query(self, sql: str) -> Answer:
         """Run one SELECT (also WITH, FROM, VALUES, DESCRIBE, SHOW, SUMMARIZE).
@@ -108,77 +127,88 @@ class Console:
             QueryError: The text is not one such statement, DuckDB does not accept it, or it ran
                 into the limit of time or memory.
         """
-        import duckdb
+        if len(sql) > MAX_SQL_CHARS:
+            raise QueryError(f"SQL: {len(sql):,} characters are too many; give a shorter query")
+        try:
+            sql.encode()
+        except UnicodeEncodeError:
+            raise QueryError("SQL: the query is not text in UTF-8") from None
+        if self._process.poll() is not None:
+            self.close()
+            self._process = _started()
+            self._fill()
+        query = {"sql": sql, "timeout_s": self._timeout_s, "max_rows": MAX_ROWS}
+        answer = self._asked(query, self._timeout_s + _GRACE_S)
+        if answer is None:
+            raise QueryError("SQL: the query needs too much memory; narrow it down")
+        if "failed" in answer:
+            raise QueryError(f"SQL: {answer['failed']}")
+        rows = tuple(tuple(decoded(cell) for cell in row) for row in answer["rows"])
+        return Answer(tuple(answer["columns"]), rows, is_cut=answer["is_cut"])
 
-        statement = self._single_select(sql)
-        timer = threading.Timer(self._timeout_s, self._database.interrupt)
+    def _fill(self) -> None:
+        answer = self._asked({"tables": self._tables, "memory_mb": self._memory_mb}, _START_S)
+        if answer is None or "failed" in answer:
+            why = "its process ended" if answer is None else answer["failed"]
+            raise QueryError(f"SQL: the tables cannot be made: {why}")
+
+    def _asked(self, message: object, patience_s: float) -> dict[str, Any] | None:
+        """The process's answer; null if it ended, or was ended for taking too long."""
+        process = self._process
+        late = threading.Event()
+
+        def end() -> None:
+            late.set()
+            process.kill()
+
+        timer = threading.Timer(patience_s, end)
         timer.daemon = True
-        self._database.execute("BEGIN TRANSACTION READ ONLY")
         timer.start()
         try:
-            result = self._database.execute(statement)
-            columns = _unique([str(entry[0]) for entry in result.description or ()])
-            rows = result.fetchmany(MAX_ROWS + 1)
-        except duckdb.InterruptException:
-            raise QueryError(
-                f"SQL: stopped after {self._timeout_s:g} s; narrow the query down"
-            ) from None
-        except duckdb.OutOfMemoryException:
-            raise QueryError("SQL: the query needs too much memory; narrow it down") from None
-        except duckdb.Error as error:
-            raise QueryError(_sentence(error)) from None
+            send(cast(IO[bytes], process.stdin), message)
+            answer: dict[str, Any] = receive(cast(IO[bytes], process.stdout))
+        except (EOFError, OSError, ValueError):
+            process.kill()
+            process.wait()
+            if late.is_set():
+                return {"failed": f"stopped after {self._timeout_s:g} s; narrow the query down"}
+            return None
         finally:
             timer.cancel()
-            self._database.execute("ROLLBACK")
-        return Answer(columns, tuple(rows[:MAX_ROWS]), is_cut=len(rows) > MAX_ROWS)
-
-    def _single_select(self, sql: str) -> "duckdb.Statement":
-        import duckdb
-
-        try:
-            statements = self._database.extract_statements(sql)
-        except duckdb.Error as error:
-            raise QueryError(_sentence(error)) from None
-        if not statements:
-            raise QueryError("SQL: the query is empty; try SELECT * FROM llms LIMIT 5")
-        if len(statements) > 1:
-            raise QueryError(f"SQL: found {len(statements)} statements; give one SELECT")
-        if statements[0].type != duckdb.StatementType.SELECT:
-            kind = statements[0].type.name
-            raise QueryError(f"SQL: only SELECT is allowed here, found {kind}; nothing was run")
-        return statements[0]
+        if answer.get("is_over"):
+            process.kill()
+            process.wait()
+        return answer
 
 
-def _create(database: "duckdb.DuckDBPyConnection", table: Table) -> None:
-    columns = ", ".join(f'"{column.name}" {column.type}' for column in table.columns)
-    database.execute(f'CREATE TABLE "{table.name}" ({columns})')
-    if not table.rows:
-        return
-    # One statement for all rows: executemany takes a round trip per row.
-    row = f"({', '.join('?' * len(table.columns))})"
-    values = ", ".join([row] * len(table.rows))
-    flat = [value for entry in table.rows for value in entry]
-    database.execute(f'INSERT INTO "{table.name}" VALUES {values}', flat)  # noqa: S608 our names
+def _started() -> "subprocess.Popen[bytes]":
+    """A worker process, not yet ready."""
+    environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
+    # By `-c`, as the parser processes: `multiprocessing` would import the caller's main module.
+    path = json.dumps([os.path.abspath(entry) for entry in sys.path])
+    try:
+        return subprocess.Popen(  # noqa: S603 - our own interpreter
+            [sys.executable, "-c", _BOOT, path],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment | {"MALLOC_ARENA_MAX": "2"},
+            start_new_session=True,  # Ctrl-C is ours to handle
+        )
+    except OSError as error:
+        raise QueryError(f"SQL: the console's process cannot be started: {error}") from None
 
 
-def _unique(names: Sequence[str]) -> tuple[str, ...]:
-    found: list[str] = []
-    for name in names:
-        number, candidate = 1, name
-        while candidate in found:
-            number += 1
-            candidate = f"{name}_{number}"
-        found.append(candidate)
-    return tuple(found)
+def _message(table: Table) -> dict[str, Any]:
+    return {
+        "name": table.name,
+        "columns": [[column.name, column.type] for column in table.columns],
+        "rows": [
+            [None if v is None else v if isinstance(v, _JSON) else str(v) for v in row]
+            for row in table.rows
+        ],
+        "source": table.source,
+    }
 
 
-def _sentence(error: Exception) -> str:
-    """DuckDB's message on one line, with its hint, without the excerpt of the query below it."""
-    text = str(error).split("\nLINE ")[0]
-    if "file system operations are disabled" in text or "exists in the" in text:
-        return "SQL: files, network and extensions are closed here; query the tables of aa tables"
-    if "read-only mode" in text:
-        return "SQL: the tables are read only; give a SELECT without INSERT, UPDATE or DELETE"
-    # Candidate functions come as a list that fills a screen.
-    words = text.split("\n\tCandidate functions")[0].split()
-    return "SQL: " + _KIND.sub("", " ".join(words))
+_JSON = (bool, int, float, str)

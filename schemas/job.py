@@ -1,12 +1,13 @@
 """What to run: the job, be it a `docmill.yaml`, a Prefect flow parameter or a pydantic model."""
 
-from datetime import date
+from datetime import date, datetime, time
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from schemas.fields import DocumentType, FieldSpec, Name
+from schemas.providers import Lane, Profiles, Providers
 from schemas.roles import Role
 
 MEBIBYTE = 1 << 20
@@ -119,6 +120,61 @@ class Verify(_Frozen):
     )
 
 
+Selection = Literal["follow", "pin"]
+
+
+class Models(_Frozen):
+    """Who plays the roles: chosen anew for every run or kept, and by name where you know better.
+
+    A model is named by its slug, its name or its API id (`docmill models roles` lists them). One
+    that misses a threshold works, with a warning.
+    """
+
+    selection: Selection = Field(
+        default="follow",
+        description="follow: every run chooses from the catalog of its day, and says what has "
+        "changed. pin: models and prices stay those of the job's last run that ended well.",
+    )
+    orchestrator: str | None = Field(
+        default=None, description="Plans a job; the strong model that costs are compared with."
+    )
+    reasoning_worker: str | None = Field(
+        default=None, description="Second tier of extraction; turns figures into insights."
+    )
+    tool_worker: str | None = Field(
+        default=None, description="Explores the records through tool calls."
+    )
+    extraction_worker: str | None = Field(default=None, description="Reads every document.")
+    formatting_worker: str | None = Field(
+        default=None, description="Says of which type a document is."
+    )
+
+    @property
+    def named(self) -> dict[Role, str]:
+        """The models that are named, by role."""
+        found = {role: getattr(self, role.value) for role in Role}
+        return {role: name for role, name in found.items() if name is not None}
+
+
+def _spelled_out(models: object) -> object:
+    return {"selection": models} if isinstance(models, str) else models
+
+
+class Allow(_Frozen):
+    """Which models may be used at all, whatever they are good for; what is unknown is refused."""
+
+    creators: tuple[str, ...] = Field(
+        default=(), description="Only models of these creators, as the catalog names them."
+    )
+    open_weights: bool | None = Field(
+        default=None,
+        description="true: only models whose weights are published; false: only the others.",
+    )
+    regions: tuple[str, ...] = Field(
+        default=(), description="Only providers that declare one of these regions."
+    )
+
+
 class Metric(_Frozen):
     """One question to the records, in SQL."""
 
@@ -155,6 +211,24 @@ class ReportOptions(_Frozen):
     max_rows: int = Field(default=30, ge=1, description="Longest table in the report.")
 
 
+StageName = Literal["route", "extract", "escalate", "verify", "retry", "insights"]
+"""The stages that call models, as the ledger calls them."""
+
+
+def _time_or_datetime(value: object) -> object:
+    # YAML 1.1 reads 22:30 as 1350, a number to the base of 60; nobody means seconds.
+    if isinstance(value, int) and 0 <= value < 24 * 60:
+        return time(value // 60, value % 60)
+    if not isinstance(value, str):
+        return value
+    for kind in (time, datetime):
+        try:
+            return kind.fromisoformat(value.strip().zfill(5))
+        except ValueError:
+            continue
+    raise ValueError(f"{value!r} is no time such as 06:00 or 2026-07-11T06:00")
+
+
 class Job(_Frozen):
     """What to run: source, document types, analysis, report and budget."""
 
@@ -176,14 +250,32 @@ class Job(_Frozen):
     )
     profile: str | None = Field(
         default=None,
-        description="Set of providers: offline, openai, openrouter or local; "
+        description="Set of providers: offline, openai, openrouter, local, or one of `profiles`; "
         "null takes the one whose key is set, else offline.",
     )
-    models: dict[Role, str] = Field(
-        default_factory=dict, description="Model to use for a role instead of the best ranked."
+    providers: Providers = Field(
+        default_factory=dict,
+        description="Providers beside those that ship, and limits for those, by name.",
     )
+    profiles: Profiles = Field(
+        default_factory=dict,
+        description="Names for lists of providers: the first that serves a model is asked first.",
+    )
+    models: Annotated[
+        Models, BeforeValidator(_spelled_out, json_schema_input_type=Models | Selection)
+    ] = Field(
+        default=Models(),
+        description="Who plays the roles: `follow` or `pin`, or a mapping that also names models.",
+    )
+    allow: Allow = Field(default=Allow(), description="Which models may be used at all.")
     budget_usd: float | None = Field(
         default=None, ge=0, description="Never spend more than this on a run, in US dollars."
+    )
+    monthly_budget_usd: float | None = Field(
+        default=None,
+        ge=0,
+        description="Never spend more than this on all runs of the job in a calendar month (UTC), "
+        "in US dollars.",
     )
     shard_size: int = Field(
         default=128, ge=1, le=4096, description="Documents per shard, the unit of retry."
@@ -196,7 +288,32 @@ class Job(_Frozen):
     verify: Verify = Field(default=Verify(), description="How much is checked twice.")
     analysis: Analysis = Field(default=Analysis(), description="What is computed.")
     report: ReportOptions = Field(default=ReportOptions(), description="How it is presented.")
+    lane: Lane | None = Field(
+        default=None,
+        description="Lane of every stage that works on documents: standard, flex (slower, cheaper) "
+        "or batch (within a day, half the price); null lets `ready_by` choose.",
+    )
+    lanes: dict[StageName, Lane] = Field(
+        default_factory=dict, description="Lanes of single stages, which win over `lane`."
+    )
+    ready_by: Annotated[time | datetime | None, BeforeValidator(_time_or_datetime)] = Field(
+        default=None,
+        description="When the run is to be ready, 06:00 or 2026-07-11T06:00 (local time): what "
+        "fits goes into batches, the rest is asked online; null: no matter when.",
+    )
+    batch_documents: int = Field(
+        default=10_000,
+        ge=1,
+        description="Documents that wait for batches at once per process; each takes up to 50 kB.",
+    )
     seed: int = Field(default=0, description="Seed of every random choice of the run.")
+
+    @property
+    def wanted_lanes(self) -> dict[str, Lane]:
+        """The lanes that somebody has decided on, by stage; a report is not worth a day's wait."""
+        stages = get_args(StageName)
+        bulk = {name: self.lane for name in stages if name != "insights"} if self.lane else {}
+        return {**bulk, **self.lanes}
 
     @model_validator(mode="after")
     def _type_names_are_unique(self) -> "Job":

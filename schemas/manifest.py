@@ -85,10 +85,13 @@ class Cost(BaseModel):
         usd: Spent by this run.
         records_usd: What the answers behind this run's records cost, whenever they were paid.
         baseline_usd: The same documents, one call each, on the one strong model; null if unpriced.
+        baseline_plain_usd: The same, should that model answer without thinking.
         projected_usd: The calls behind the records at the prices of the catalog's models for the
             roles; null unless the run was offline.
         saving: `baseline_usd` over `records_usd` (offline: over `projected_usd`); null when either
             is unknown or nothing.
+        saving_low: The same of `baseline_plain_usd`. What a strong model thinks over a document
+            nobody measured: the truth lies between the two.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -96,8 +99,10 @@ class Cost(BaseModel):
     usd: float = 0.0
     records_usd: float = 0.0
     baseline_usd: float | None = None
+    baseline_plain_usd: float | None = None
     projected_usd: float | None = None
     saving: float | None = None
+    saving_low: float | None = None
     calls: int = 0
 
 
@@ -141,14 +146,22 @@ class RunSummary(BaseModel):
     usd: float
     records_usd: float
     baseline_usd: float | None
+    baseline_plain_usd: float | None
+    baseline_model: str | None = Field(
+        description="Name of the one strong model that is compared with, with its effort."
+    )
     projected_usd: float | None
     saving: float | None
+    saving_low: float | None
     calls: int
     lake: str
     report: str
     manifest: str
     seconds: float
     message: str | None = None
+    notes: tuple[str, ...] = Field(
+        default=(), description="What a person should know of the run's models."
+    )
 
 
 class BackfillSummary(BaseModel):

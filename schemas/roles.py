@@ -42,8 +42,27 @@ class Model(BaseModel):
     thinking_factor: float = Field(
         default=1.0,
         ge=1,
-        description="Output tokens billed per answer token, thinking included.",
+        description="Output tokens billed per answer token, thinking included, as the catalog "
+        "measured them on its harder questions; output limits leave room for it.",
     )
+    own_factor: float | None = Field(
+        default=None,
+        ge=1,
+        description="The same as own calls in the role show it; null without any. Costs are "
+        "expected by it.",
+    )
+
+    @property
+    def shown_name(self) -> str:
+        """The name that people read, with the reasoning effort unless it is part of it."""
+        if self.effort is None or self.effort in self.name.casefold():
+            return self.name
+        return f"{self.name}, effort {self.effort}"
+
+    @property
+    def expected_factor(self) -> float:
+        """Output tokens that a call should bill per answer token."""
+        return self.thinking_factor if self.own_factor is None else self.own_factor
 
 
 class Resolution(BaseModel):
@@ -53,6 +72,11 @@ class Resolution(BaseModel):
 
     profile: str
     roles: dict[Role, tuple[Model, ...]]
+    verifiers: tuple[Model, ...] = Field(
+        default=(),
+        description="Who checks what the extraction worker's first choice answered, best first: "
+        "other model families before its own.",
+    )
     baseline: Model | None = Field(
         description="The one strong model that the whole run is compared with; null if unpriced."
     )
@@ -62,7 +86,16 @@ class Resolution(BaseModel):
     )
     catalog_version: str
     catalog_sha256: str
+    pinned_from: str | None = Field(
+        default=None, description="Run that these models were taken over from; null if resolved."
+    )
     notes: tuple[str, ...] = ()
+
+    @property
+    def everybody(self) -> tuple[Model, ...]:
+        """Every model that may be asked, each once."""
+        ranked = (model for models in self.roles.values() for model in models)
+        return tuple(dict.fromkeys((*ranked, *self.verifiers)))
 
     def model(self, role: Role) -> Model:
         """The first choice for `role`."""

@@ -57,13 +57,15 @@ OUTCOMES = pa.schema(
         pa.field("input_tokens", pa.int64(), nullable=False),
         pa.field("output_tokens", pa.int64(), nullable=False),
         pa.field("baseline_usd", pa.float64()),
+        pa.field("baseline_plain_usd", pa.float64()),
         pa.field("projected_usd", pa.float64()),
     ]
 )
 """One row per document that extraction has finished with. `status`: extracted or failed; `usd` is
 what its answers cost whenever they were paid; `baseline_usd` what one call of the single strong
-model for all its fields would have cost; `projected_usd` what the calls made would have cost on
-the catalog models of the roles (offline runs)."""
+model for all its fields would have cost, `baseline_plain_usd` the same without any thinking;
+`projected_usd` what the calls made would have cost on the catalog models of the roles (offline
+runs)."""
 
 FAILURES = pa.schema(
     [

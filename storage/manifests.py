@@ -2,6 +2,7 @@
 
 import os
 import socket
+from collections.abc import Iterable
 
 from pydantic import ValidationError
 
@@ -45,6 +46,11 @@ def list_runs(lake: Lake) -> list[Manifest]:
     """Every run of a lake, oldest first; folders without a manifest are left out."""
     names = [n for n in lake.folders("runs") if lake.exists(lake.run(n, MANIFEST))]
     return sorted((read_manifest(lake, n) for n in names), key=lambda manifest: manifest.started_at)
+
+
+def newest_first(names: Iterable[str]) -> list[str]:
+    """Ids of runs, the newest first: they begin with the time, those of a backfill with its own."""
+    return sorted(names, key=lambda name: name.removeprefix("backfill-"), reverse=True)
 
 
 def shown_status(lake: Lake, manifest: Manifest) -> str:

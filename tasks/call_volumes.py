@@ -1,8 +1,9 @@
-"""How many calls of which size would each stage make? In a low, an expected and a high scenario."""
+"""How many calls of which size would each stage make, if it had to see every document?"""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from llms.pricing import CHARS_PER_TOKEN
@@ -12,26 +13,16 @@ from schemas.fields import DocumentType
 from schemas.job import Job
 from schemas.roles import Role
 from tasks.jobs import document_types
-from tasks.text_size import Guess
 
-LOW, EXPECTED, HIGH = SCENARIOS = range(3)
-"""Index into a `Guess`; every assumption takes the same end of its range in a scenario."""
-
-ROUTED_SHARE = Guess(0.02, 0.25, 1.0)
-"""Share of the documents whose type neither a glob nor their words settle."""
-
-ESCALATED_SHARE = Guess(0.05, 0.2, 0.5)
-"""Share of the documents with fields that the first tier cannot settle."""
-
-ESCALATED_FIELDS = Guess(1, 2, 4)
+DOUBTFUL_FIELDS = 2.0
+"""Fields of an escalated document that the first tier could not settle."""
 
 _SINGLE_FIELD_TOKENS = 32
 _MULTI_FIELD_TOKENS = 96
-_ANSWER_LENGTH = Guess(0.7, 1.0, 1.5)
 _ROUTE_ANSWER_TOKENS = 15
 _VERDICT_TOKENS = 30
 _INSIGHT_TOKENS = 120
-_INSIGHTS_PROMPT_TOKENS = Guess(1000, 3000, 8000)
+_INSIGHTS_PROMPT_TOKENS = 3000
 
 # What a call of the router, of the verifier (per field) and of two neighbouring pieces holds; the
 # limits are those of llms.router, llms.verifier and llms.excerpts.
@@ -44,7 +35,7 @@ class Texts(NamedTuple):
     """So many documents of so many characters of text each."""
 
     chars: float
-    documents: int
+    documents: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,23 +44,38 @@ class Stage:
 
     Attributes:
         name: As people read it.
+        asks: As the ledger calls it.
         role: Who is asked.
         place: Place in the role's ranked list; a verifier is never the model that answered.
     """
 
     name: str
+    asks: str
     role: Role
     place: int = 0
 
 
-ROUTE = Stage("route", Role.FORMATTING_WORKER)
-EXTRACT = Stage("extract", Role.EXTRACTION_WORKER)
-EXTRACT_LONG = Stage("extract, long documents", Role.REASONING_WORKER)
-ESCALATE = Stage("escalate", Role.REASONING_WORKER)
-VERIFY = Stage("verify", Role.EXTRACTION_WORKER, place=1)
-INSIGHTS = Stage("insights", Role.REASONING_WORKER)
+ROUTE = Stage("route", "route", Role.FORMATTING_WORKER)
+EXTRACT = Stage("extract", "extract", Role.EXTRACTION_WORKER)
+EXTRACT_LONG = Stage("extract, long documents", "extract", Role.REASONING_WORKER)
+ESCALATE = Stage("escalate", "escalate", Role.REASONING_WORKER)
+VERIFY = Stage("verify", "verify", Role.EXTRACTION_WORKER, place=1)
+RETRY = Stage("retry", "retry", Role.EXTRACTION_WORKER)
+RETRY_UP = Stage("retry, next tier", "retry", Role.REASONING_WORKER)
+INSIGHTS = Stage("insights", "insights", Role.REASONING_WORKER)
 
-STAGES = (ROUTE, EXTRACT, EXTRACT_LONG, ESCALATE, VERIFY, INSIGHTS)
+STAGES = (ROUTE, EXTRACT, EXTRACT_LONG, ESCALATE, VERIFY, RETRY, RETRY_UP, INSIGHTS)
+
+# A verifier or a router may be borrowed from another role; who extracts tells the tier.
+_BY_NAME = {stage.asks: stage for stage in (ROUTE, ESCALATE, VERIFY, INSIGHTS)}
+_BY_ROLE: dict[tuple[str, str], Stage] = {
+    (stage.asks, stage.role.value): stage for stage in (EXTRACT, EXTRACT_LONG, RETRY, RETRY_UP)
+}
+
+
+def stage_of(asks: str, role: str) -> Stage | None:
+    """The stage that a row of the ledger belongs to; null for calls that no forecast knows."""
+    return _BY_NAME.get(asks) or _BY_ROLE.get((asks, role))
 
 
 @dataclass(slots=True)
@@ -96,104 +102,124 @@ class _TypeSize(NamedTuple):
     verify_tokens: float
 
 
-def call_volumes(job: Job, texts: Sequence[Texts], scenario: int) -> dict[Stage, Volume]:
-    """The calls of every stage of a run.
+class _Shape(NamedTuple):
+    """What of a job's calls does not depend on the text: all but pieces and lengths."""
+
+    size: _TypeSize
+    fixed_tokens: float
+    route_tokens: float
+    is_routed: bool
+
+
+def full_volumes(
+    job: Job, texts: Iterable[Texts], chars_per_token: float = CHARS_PER_TOKEN
+) -> dict[Stage, Volume]:
+    """The calls of a run in which every document needs every stage.
+
+    Every document is routed (where there are types to choose from), has `DOUBTFUL_FIELDS` for the
+    next tier, is verified, and has one field mended in each tier. What share of them really does,
+    and by how much calls are longer or shorter than here, is the caller's business. A token is
+    taken to be `CHARS_PER_TOKEN` characters.
 
     Args:
         job: The job, its types spelled out.
         texts: The documents.
-        scenario: Which end of every assumption to take.
+        chars_per_token: Characters of the documents to a token; instructions are English.
 
     Returns:
         A volume for every one of `STAGES`; empty for a stage that has nothing to do.
     """
     found = {stage: Volume() for stage in STAGES}
-    choices = _choices(job)
-    size = _usual_type(choices, scenario)
-    is_routed = len(document_types(job)) > 1
-    route_overhead = _route_overhead_tokens(choices)
-    doubtful = min(ESCALATED_FIELDS[scenario], size.fields)
-    fixed = _fixed_tokens()
-    again = fixed + doubtful / size.fields * (size.overhead_tokens - fixed)
+    size, fixed, route_tokens, is_routed = _shape(job)
+    doubtful = min(DOUBTFUL_FIELDS, size.fields)
+    per_field = (size.overhead_tokens - fixed) / size.fields
+    answer_per_field = size.answer_tokens / size.fields
+    has_documents = False
     for chars, count in texts:
+        has_documents = True
         if is_routed:
-            head = min(chars, _HEAD_CHARS) / CHARS_PER_TOKEN
-            asked = count * ROUTED_SHARE[scenario]
-            found[ROUTE].add(asked, route_overhead + head, _ROUTE_ANSWER_TOKENS)
+            head = min(chars, _HEAD_CHARS) / chars_per_token
+            found[ROUTE].add(count, route_tokens + head, _ROUTE_ANSWER_TOKENS)
         is_long = chars > job.cascade.long_document_chars
-        pieces, piece_tokens = _pieces(chars, job.cascade.max_input_chars)
+        pieces, piece_chars = _pieces(chars, job.cascade.max_input_chars)
+        piece_tokens = piece_chars / chars_per_token
         found[EXTRACT_LONG if is_long else EXTRACT].add(
             count * pieces, piece_tokens + size.overhead_tokens, size.answer_tokens
         )
         if not is_long:
-            around = min(chars, doubtful * job.cascade.context_chars) / CHARS_PER_TOKEN
-            found[ESCALATE].add(
-                count * ESCALATED_SHARE[scenario],
-                around + again,
-                doubtful / size.fields * size.answer_tokens,
-            )
-        checked = count * job.verify.share
-        found[VERIFY].add(checked, size.verify_tokens, size.fields * _VERDICT_TOKENS)
-    if job.analysis.max_insights and texts:
+            around = min(chars, doubtful * job.cascade.context_chars) / chars_per_token
+            again = fixed + doubtful * per_field
+            found[ESCALATE].add(count, around + again, doubtful * answer_per_field)
+        found[VERIFY].add(count, size.verify_tokens, size.fields * _VERDICT_TOKENS)
+        for stage in (RETRY, RETRY_UP):
+            found[stage].add(count * pieces, piece_tokens + fixed + per_field, answer_per_field)
+    if job.analysis.max_insights and has_documents:
         answer = job.analysis.max_insights * _INSIGHT_TOKENS
-        found[INSIGHTS].add(1, _INSIGHTS_PROMPT_TOKENS[scenario], answer)
+        found[INSIGHTS].add(1, _INSIGHTS_PROMPT_TOKENS, answer)
     return found
 
 
-def baseline_volume(job: Job, texts: Sequence[Texts], scenario: int) -> Volume:
+def baseline_volume(
+    job: Job, texts: Iterable[Texts], chars_per_token: float = CHARS_PER_TOKEN
+) -> Volume:
     """One call per document that reads it whole and asks for every field."""
-    size = _usual_type(_choices(job), scenario)
+    size = _shape(job).size
     found = Volume()
     for chars, count in texts:
-        found.add(count, chars / CHARS_PER_TOKEN + size.overhead_tokens, size.answer_tokens)
+        found.add(count, chars / chars_per_token + size.overhead_tokens, size.answer_tokens)
     return found
 
 
-def _choices(job: Job) -> list[DocumentType]:
-    """The types that a document may turn out to be; the fallback counts when it is alone."""
+def _shape(job: Job) -> _Shape:
     types = document_types(job)
-    return [t for t in types if t.name != job.fallback_type] or list(types)
+    # The fallback counts when it is alone: a document hardly ever turns out to be it.
+    choices = tuple(t for t in types if t.name != job.fallback_type) or types
+    return _Shape(
+        size=_usual_type(choices),
+        fixed_tokens=_fixed_tokens(),
+        route_tokens=_route_overhead_tokens(choices),
+        is_routed=len(types) > 1,
+    )
 
 
 def _pieces(chars: float, longest: int) -> tuple[int, float]:
-    """Into how many calls a text is cut, and the tokens of text in each, overlaps included."""
+    """Into how many calls a text is cut, and the characters in each, overlaps included."""
     if chars <= longest:
-        return 1, chars / CHARS_PER_TOKEN
+        return 1, chars
     overlap = min(_OVERLAP_CHARS, longest // 4)
     pieces = 1 - int(-(chars - longest) // (longest - overlap))
-    return pieces, (chars + (pieces - 1) * overlap) / pieces / CHARS_PER_TOKEN
+    return pieces, (chars + (pieces - 1) * overlap) / pieces
 
 
-def _usual_type(types: Sequence[DocumentType], scenario: int) -> _TypeSize:
-    """The average type; in the low scenario the smallest one, in the high one the largest."""
-    sizes = [_type_size(t, scenario) for t in types]
-    if scenario == EXPECTED:
-        return _TypeSize(*(sum(figures) / len(sizes) for figures in zip(*sizes, strict=True)))
-    choose = min if scenario == LOW else max
-    return choose(sizes, key=lambda size: size.answer_tokens)
+@lru_cache(maxsize=64)
+def _usual_type(types: tuple[DocumentType, ...]) -> _TypeSize:
+    """The average type."""
+    sizes = [_type_size(t) for t in types]
+    return _TypeSize(*(sum(figures) / len(sizes) for figures in zip(*sizes, strict=True)))
 
 
-def _type_size(document_type: DocumentType, scenario: int) -> _TypeSize:
+def _type_size(document_type: DocumentType) -> _TypeSize:
     specs = document_type.fields
     prompt = "".join(extraction_prompt(document_type, ""))
     schema = json.dumps(extraction_schema(document_type))
-    answer = sum(_MULTI_FIELD_TOKENS if s.multi else _SINGLE_FIELD_TOKENS for s in specs)
     verify = "".join(verify_prompt([])) + json.dumps(verdicts_schema([s.name for s in specs]))
     claims = sum(len(field_description(s)) + _SNIPPET_CHARS for s in specs)
     return _TypeSize(
         overhead_tokens=(len(prompt) + len(schema)) / CHARS_PER_TOKEN,
-        answer_tokens=answer * _ANSWER_LENGTH[scenario],
+        answer_tokens=sum(_MULTI_FIELD_TOKENS if s.multi else _SINGLE_FIELD_TOKENS for s in specs),
         fields=len(specs),
         verify_tokens=(len(verify) + claims) / CHARS_PER_TOKEN,
     )
 
 
+@lru_cache(maxsize=1)
 def _fixed_tokens() -> float:
     """Tokens of an extraction prompt that do not depend on the fields asked for."""
     nothing = DocumentType.model_validate({"name": "x", "fields": [{"name": "x"}]})
     return len("".join(extraction_prompt(nothing, ""))) / CHARS_PER_TOKEN
 
 
-def _route_overhead_tokens(types: Sequence[DocumentType]) -> float:
+@lru_cache(maxsize=64)
+def _route_overhead_tokens(types: tuple[DocumentType, ...]) -> float:
     prompt = "".join(route_prompt(types, ""))
     return (len(prompt) + len(json.dumps(route_schema([t.name for t in types])))) / CHARS_PER_TOKEN

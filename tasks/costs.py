@@ -11,7 +11,7 @@ from storage.store import Lake
 INSIGHTS_STAGE = "insights"
 """Stage of the calls that belong to no document."""
 
-_SUMMED = ["usd", "baseline_usd", "projected_usd"]
+_SUMMED = ["usd", "baseline_usd", "baseline_plain_usd", "projected_usd"]
 
 
 def run_cost(lake: Lake, manifest: Manifest, shards: Sequence[ShardResult]) -> Cost:
@@ -31,19 +31,24 @@ def run_cost(lake: Lake, manifest: Manifest, shards: Sequence[ShardResult]) -> C
                 unknown.add(column)
             records[column] += pc.sum(table.column(column)).as_py() or 0.0
     usd, calls, insights = _spent(lake, manifest.run_id)
-    baseline = None if "baseline_usd" in unknown else records["baseline_usd"]
+    baseline, plain = (
+        None if name in unknown else records[name]
+        for name in ("baseline_usd", "baseline_plain_usd")
+    )
     is_projected = bool(manifest.resolution.projected) and "projected_usd" not in unknown
     projected = records["projected_usd"] if is_projected else None
     records_usd = records["usd"] + insights
     is_parked = any(shard.parked for shard in shards)
-    paid = projected if projected is not None else records_usd
+    # Of a run that left documents for later, the baseline covers the others only.
+    paid = 0.0 if is_parked else projected if projected is not None else records_usd
     return Cost(
         usd=usd,
         records_usd=records_usd,
         baseline_usd=baseline,
+        baseline_plain_usd=plain,
         projected_usd=projected,
-        # Of a run that left documents for later, the baseline covers the others only.
-        saving=baseline / paid if baseline and paid and not is_parked else None,
+        saving=baseline / paid if baseline and paid else None,
+        saving_low=plain / paid if plain and paid else None,
         calls=calls,
     )
 

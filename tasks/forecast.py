@@ -1,293 +1,195 @@
-"""What would a job cost, before anything is sent? Dollars per stage as a range, from sizes."""
+"""What would a job cost and how long would it take? Ranges with a stated probability.
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import islice
+Every uncertain quantity has a belief (`tasks.forecast_beliefs`). The figure of a range is what
+comes of the middle of each belief; its ends are quantiles of seeded draws from all of them.
+"""
 
-from pydantic import BaseModel, ConfigDict, Field
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
-from llms.pricing import CHARS_PER_TOKEN, expected_call_usd
+from llms.pricing import CHARS_PER_TOKEN, prices
 from schemas.job import Job
 from schemas.roles import Model, Resolution, Role
-from tasks.call_volumes import (
-    ESCALATED_FIELDS,
-    ESCALATED_SHARE,
-    EXPECTED,
-    ROUTE,
-    ROUTED_SHARE,
-    SCENARIOS,
-    STAGES,
-    Stage,
-    Texts,
-    Volume,
-    baseline_volume,
-    call_volumes,
+from tasks.call_times import LANES, Pace
+from tasks.call_volumes import INSIGHTS, Stage
+from tasks.forecast_beliefs import Beliefs
+from tasks.forecast_draws import (
+    Load,
+    Outcome,
+    Picker,
+    Plan,
+    Simulation,
+    batch_rounds,
+    planned,
+    stage_price,
 )
+from tasks.forecast_result import Forecast, LaneForecast, Range, StageForecast
+from tasks.forecast_words import assumptions
 from tasks.jobs import expand
-from tasks.text_size import DocumentSize, Guess, chars_per_byte, kind_of
+from tasks.source_survey import Survey, TextEstimate
 
-THINKING = Guess(0.25, 1.0, 1.5)
-"""Thinking per token of answer, as a share of what the catalog measured on its harder questions."""
+DRAWS = 1500
+_TEXT_DRAWS = 100
+"""Draws of the text volume; each is used with several draws of everything else."""
 
-
-class Range(BaseModel):
-    """A figure and the range it may lie in: the ends of all assumptions, not a probability."""
-
-    model_config = ConfigDict(frozen=True)
-
-    low: float
-    expected: float
-    high: float
+Ranged = Callable[[Callable[[Outcome], float]], Range]
+"""Makes a range of a figure of an outcome."""
 
 
-class StageForecast(BaseModel):
-    """What one stage of the pipeline would cost; tokens are those of all its calls together."""
-
-    model_config = ConfigDict(frozen=True)
-
-    stage: str
-    role: Role
-    model: str = Field(description="Slug of the model that would be asked.")
-    calls: Range
-    prompt_tokens: Range
-    answer_tokens: Range = Field(description="Without thinking.")
-    usd: Range
-
-
-class Forecast(BaseModel):
-    """What a job would cost on its profile, on the catalog's models and on one strong model.
-
-    Attributes:
-        documents: Documents that would be read.
-        too_large: Documents over the size limit, which would not.
-        stages: On the models of the profile.
-        projected_stages: On the catalog's models for the roles, where the profile itself is free.
-        baseline_usd: All documents, one call each that asks for everything, on `baseline_model`.
-        saving: `baseline_usd` over `usd`, or over `projected_usd` where the profile is free; its
-            low end may be a strong model that answers without thinking. Null when either is
-            unknown or nothing.
-        assumptions: What the figures rest on, in sentences.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    job: str
-    profile: str
-    catalog_version: str
-    documents: int
-    too_large: int
-    document_tokens: Range
-    stages: tuple[StageForecast, ...]
-    usd: Range
-    projected_stages: tuple[StageForecast, ...] = ()
-    projected_usd: Range | None = None
-    baseline_model: str | None = None
-    baseline_usd: Range | None = None
-    saving: Range | None = None
-    assumptions: tuple[str, ...] = ()
-
-
-def forecast(job: Job, documents: Iterable[DocumentSize], resolution: Resolution) -> Forecast:
-    """Say what a run of `job` over `documents` would cost. Sends nothing, writes nothing.
+def forecast(
+    job: Job,
+    survey: Survey,
+    resolution: Resolution,
+    *,
+    beliefs: Beliefs | None = None,
+    pace: Pace | None = None,
+    lane: str = "standard",
+    probability: float = 0.9,
+) -> Forecast:
+    """Say what a run of `job` would cost and take. Sends nothing, writes nothing.
 
     Args:
         job: The job; types need not be spelled out.
-        documents: The documents of the source, in its order. The text of those that nobody
-            parsed is estimated from their size.
-        resolution: The models of the job (`llms.providers.resolve`).
+        survey: What is known of its documents.
+        resolution: The models of the job (`llms.resolution.resolve`).
+        beliefs: What own runs taught; null for the priors alone.
+        pace: Speeds and limits; null knows none.
+        lane: One of `LANES`; totals are given for the others as well.
+        probability: That a run's figure lies in its range, between 0 and 1.
 
     Raises:
         JobError: The job names a document type that does not exist.
         UnknownPriceError: A model without a published price would be asked.
     """
     job = expand(job)
-    taken = list(islice(documents, job.source.limit))
-    sizes = [one for one in taken if one.bytes <= job.source.max_bytes]
-    texts = _texts(job, sizes)
-    volumes = [call_volumes(job, texts[scenario], scenario) for scenario in SCENARIOS]
-    by_stage = {
-        stage: [found[stage] for found in volumes]
-        for stage in STAGES
-        if any(found[stage].calls for found in volumes)
-    }
-    stages = _priced(by_stage, resolution.roles)
-    projected = _priced(by_stage, {role: (m,) for role, m in resolution.projected.items()})
-    usd = _total(stages)
-    projected_usd = _total(projected) if projected else None
-    whole = [baseline_volume(job, texts[scenario], scenario) for scenario in SCENARIOS]
+    beliefs = beliefs or Beliefs()
+    roles, is_projected = asked_models(resolution)
+    if is_projected:
+        # How fast the rules were says nothing of the models they stand in for.
+        beliefs = replace(beliefs, pace=Beliefs().pace)
+    # Seeded by the job alone: the same question gets the same answer.
+    rng = random.Random(f"forecast:{job.seed}")  # noqa: S311 - draws, no secrets
+    # What own runs learned was measured against the usual characters per token.
+    chars_per_token = CHARS_PER_TOKEN / (1.0 if beliefs.runs else survey.text_factor)
+    estimate = TextEstimate.of(survey, job.parsing.max_chars)
+    middle = Load.of(job, estimate.texts(), chars_per_token)
+    loads = [Load.of(job, estimate.texts(rng), chars_per_token) for _ in range(_TEXT_DRAWS)]
+    verifiers = () if is_projected else resolution.verifiers
+    plan = planned(job, [middle, *loads], roles, verifiers)
     strong = resolution.baseline
-    compared = usd if usd.expected else projected_usd
+    run = Simulation(
+        plan,
+        beliefs,
+        pace or Pace(concurrency=job.concurrency),
+        verify_share=job.verify.share,
+        lane=lane,
+        strong=strong,
+    )
+    expected = run.outcome(middle, Picker())
+    outcomes = [run.outcome(loads[i % _TEXT_DRAWS], Picker(rng)) for i in range(DRAWS)]
+
+    def ranged(figure: Callable[[Outcome], float]) -> Range:
+        return range_of(figure(expected), [figure(one) for one in outcomes], probability)
+
+    usd = ranged(lambda one: one.usd[lane])
+    is_compared = strong is not None and usd.low > 0
     return Forecast(
         job=job.name,
         profile=resolution.profile,
+        lane=lane,
+        probability=probability,
+        runs=beliefs.runs,
         catalog_version=resolution.catalog_version,
-        documents=len(sizes),
-        too_large=len(taken) - len(sizes),
-        document_tokens=_range(
-            [sum(t.chars * t.documents for t in texts[s]) / CHARS_PER_TOKEN for s in SCENARIOS]
-        ),
-        stages=stages,
-        usd=usd,
-        projected_stages=projected,
-        projected_usd=projected_usd,
+        documents=survey.source.asked,
+        source=survey.source,
+        document_tokens=ranged(lambda one: one.load.tokens),
+        stages=tuple(_stage(stage, model, ranged) for stage, model in plan),
+        is_projected=is_projected,
+        usd=Range(low=0, expected=0, high=0) if is_projected else usd,
+        projected_usd=usd if is_projected else None,
+        seconds=ranged(lambda one: one.seconds[lane]),
         baseline_model=strong.slug if strong else None,
-        baseline_usd=_range(_costs(strong, whole)) if strong else None,
-        saving=_saving(strong, whole, compared) if strong and compared else None,
-        assumptions=_assumptions(job, sizes, is_routed=ROUTE in by_stage),
+        baseline_usd=ranged(lambda one: one.baseline_usd[lane]) if strong else None,
+        saving=ranged(lambda one: one.baseline_usd[lane] / one.usd[lane]) if is_compared else None,
+        lanes=tuple(_lane(name, plan, ranged, strong) for name in LANES),
+        assumptions=assumptions(
+            job,
+            survey,
+            beliefs,
+            [stage for stage, _ in plan],
+            strong=strong,
+            is_projected=is_projected,
+        ),
     )
 
 
-def _texts(job: Job, sizes: Sequence[DocumentSize]) -> list[list[Texts]]:
-    """Per scenario, how many documents have how much text."""
-    ratios = chars_per_byte(sizes)
-    counted = Counter((kind_of(one.hint), one.bytes) for one in sizes)
-    return [
-        [
-            Texts(min(size * ratios[kind][scenario], job.parsing.max_chars), count)
-            for (kind, size), count in counted.items()
-        ]
-        for scenario in SCENARIOS
-    ]
+def asked_models(resolution: Resolution) -> tuple[Mapping[Role, Sequence[Model]], bool]:
+    """Whose prices count: the profile's models, or what the catalog has for a free profile.
+
+    Returns:
+        The models by role, best first, and whether they are the catalog's (the second case).
+
+    Raises:
+        UnknownPriceError: A model of the profile has no published price.
+    """
+    if not resolution.projected or any(
+        sum(prices(model)) > 0 for ranked in resolution.roles.values() for model in ranked
+    ):
+        return resolution.roles, False
+    return {role: (model,) for role, model in resolution.projected.items()}, True
 
 
-def _priced(
-    by_stage: Mapping[Stage, Sequence[Volume]], roles: Mapping[Role, Sequence[Model]]
-) -> tuple[StageForecast, ...]:
-    found: list[StageForecast] = []
-    for stage, volumes in by_stage.items():
-        ranked = roles.get(stage.role)
-        if not ranked:
-            continue
-        model = ranked[min(stage.place, len(ranked) - 1)]
-        found.append(
-            StageForecast(
-                stage=stage.name,
-                role=stage.role,
-                model=model.slug,
-                calls=_range([volume.calls for volume in volumes]),
-                prompt_tokens=_range([volume.prompt_tokens for volume in volumes]),
-                answer_tokens=_range([volume.answer_tokens for volume in volumes]),
-                usd=_range(_costs(model, volumes)),
-            )
-        )
-    return tuple(found)
+def range_of(expected: float, values: Sequence[float], probability: float) -> Range:
+    """The range that leaves out as many values below as above.
+
+    It always holds the expected figure, which a very narrow one might not.
+    """
+    ranked = sorted(values)
+    tail = round((1 - probability) / 2 * (len(ranked) - 1))
+    low, high = ranked[tail], ranked[len(ranked) - 1 - tail]
+    return Range(low=min(low, expected), expected=expected, high=max(high, expected))
 
 
-def _costs(model: Model, volumes: Sequence[Volume]) -> list[float]:
-    return [
-        expected_call_usd(model, volume.prompt_tokens, volume.answer_tokens, thinking=thinking)
-        for volume, thinking in zip(volumes, THINKING, strict=True)
-    ]
-
-
-def _saving(strong: Model, volumes: Sequence[Volume], own: Range) -> Range | None:
-    if not (own.low and own.expected and own.high):
-        return None
-    low, expected, high = _costs(strong, volumes)
-    usual = volumes[EXPECTED]
-    unthinking = expected_call_usd(strong, usual.prompt_tokens, usual.answer_tokens, thinking=0)
-    ratios = [low / own.low, expected / own.expected, high / own.high, unthinking / own.expected]
-    return Range(low=min(ratios), expected=expected / own.expected, high=max(ratios))
-
-
-def _range(values: Sequence[float]) -> Range:
-    # A document that is long only in the high scenario leaves the first tier, whose high figure
-    # may then lie below its expected one: a range has to hold all three.
-    return Range(low=min(values), expected=values[EXPECTED], high=max(values))
-
-
-def _total(stages: Sequence[StageForecast]) -> Range:
-    return Range(
-        low=sum(stage.usd.low for stage in stages),
-        expected=sum(stage.usd.expected for stage in stages),
-        high=sum(stage.usd.high for stage in stages),
+def _stage(stage: Stage, model: Model, ranged: Ranged) -> StageForecast:
+    input_price, _, output_price = prices(model)
+    return StageForecast(
+        stage=stage.name,
+        role=stage.role,
+        model=model.slug,
+        input_price=input_price,
+        output_price=output_price,
+        calls=ranged(lambda one: one.stages[stage].calls),
+        prompt_tokens=ranged(lambda one: one.stages[stage].prompt_tokens),
+        answer_tokens=ranged(lambda one: one.stages[stage].answer_tokens),
+        billed_tokens=ranged(lambda one: one.stages[stage].billed_tokens),
+        usd=ranged(lambda one: one.stages[stage].usd),
     )
 
 
-def _assumptions(job: Job, sizes: Sequence[DocumentSize], *, is_routed: bool) -> tuple[str, ...]:
-    parsed = sum(one.text_chars is not None for one in sizes)
-    source = (
-        f"how much text a file holds is taken from {parsed:,} parsed documents"
-        if parsed
-        else "how much text a file holds is guessed from its size and kind; nothing was parsed"
-    )
-    routed = f"{_percent(ROUTED_SHARE)} of the documents need a model to find their type"
-    return (
-        f"{source}; {CHARS_PER_TOKEN} characters to a token",
-        "every document is new: what a lake already holds costs nothing and is not subtracted",
-        "no prompt is answered from a provider's cache, no call is repeated after a failure",
-        "models think as much per token of answer as the catalog measured on its harder "
-        f"questions (range {THINKING.low:g} to {THINKING.high:g} times as much)",
-        *((routed,) if is_routed else ()),
-        f"{_percent(ESCALATED_SHARE)} of the documents have {ESCALATED_FIELDS.expected:g} fields "
-        f"(range {ESCALATED_FIELDS.low:g} to {ESCALATED_FIELDS.high:g}) for the second tier",
-        f"{job.verify.share:.0%} of the records are verified; mending the bad ones is left out",
-        "the one strong model reads each document once and is asked for everything; the low end "
-        "of the saving allows that it answers without thinking",
+def _lane(lane: str, plan: Plan, ranged: Ranged, strong: Model | None) -> LaneForecast:
+    return LaneForecast(
+        lane=lane,
+        usd=ranged(lambda one: one.usd[lane]),
+        seconds=ranged(lambda one: one.seconds[lane]),
+        baseline_usd=ranged(lambda one: one.baseline_usd[lane]) if strong else None,
+        note=_lane_note(lane, plan),
     )
 
 
-def _percent(share: Guess) -> str:
-    return f"{share.expected:.0%} (range {share.low:.0%} to {share.high:.0%})"
-
-
-def forecast_text(found: Forecast) -> str:
-    """A forecast as lines for a person: the table of stages, the totals, the assumptions."""
-    tokens = found.document_tokens
-    skipped = f" ({found.too_large:,} more are too large)" if found.too_large else ""
-    lines = [
-        f"{found.job}: {found.documents:,} documents{skipped}, about "
-        f"{tokens.expected:,.0f} tokens of text ({tokens.low:,.0f} to {tokens.high:,.0f})",
-        "",
-        *_stage_lines(found.projected_stages or found.stages),
-        "",
-    ]
-    if found.projected_usd is None:
-        lines.append(f"this run, profile {found.profile}: {_dollars_range(found.usd)}")
-    else:
-        lines.append(f"this run, profile {found.profile}: {dollars(found.usd.expected)}")
-        lines.append(f"on the models above: {_dollars_range(found.projected_usd)}")
-    if found.baseline_usd is None:
-        lines.append("one strong model: none in the catalog has a known price")
-    else:
-        usd = _dollars_range(found.baseline_usd)
-        lines.append(f"one strong model, {found.baseline_model}: {usd}")
-    if found.saving is not None:
-        ratio = found.saving
-        lines.append(f"saving: {ratio.expected:.1f}x ({ratio.low:.1f}x to {ratio.high:.1f}x)")
-    lines += ["", "Assumptions:", *(f"- {one}" for one in found.assumptions)]
-    return "\n".join([*lines, f"Prices: catalog of {found.catalog_version}. Nothing was sent."])
-
-
-def _stage_lines(stages: Sequence[StageForecast]) -> list[str]:
-    cells = [("stage", "model", "calls", "prompt tokens", "answer tokens", "cost (range)")]
-    cells += [
-        (
-            stage.stage,
-            stage.model,
-            f"{stage.calls.expected:,.0f}",
-            f"{stage.prompt_tokens.expected:,.0f}",
-            f"{stage.answer_tokens.expected:,.0f}",
-            _dollars_range(stage.usd),
-        )
-        for stage in stages
-    ]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
-    return [
-        "  ".join(
-            cell.rjust(width) if 2 <= i <= 4 else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in cells
-    ]
-
-
-def _dollars_range(usd: Range) -> str:
-    return f"{dollars(usd.expected)} ({dollars(usd.low)} to {dollars(usd.high)})"
-
-
-def dollars(usd: float) -> str:
-    """US dollars for a person: cents from one dollar up, two significant digits below."""
-    if usd == 0:
-        return "$0"
-    return f"${usd:,.2f}" if usd >= 1 else f"${float(f'{usd:.2g}'):.10f}".rstrip("0")
+def _lane_note(lane: str, plan: Plan) -> str:
+    if lane == "standard":
+        return ""
+    said = (
+        f"{batch_rounds(plan)} rounds, each promised within 24 h"
+        if lane == "batch"
+        else "each call takes 1 to 10 times as long (assumed)"
+    )
+    models = {model.slug for stage, model in plan if stage is not INSIGHTS}
+    undiscounted = sorted(
+        {m.slug for stage, m in plan if stage is not INSIGHTS and stage_price(stage, m, lane) == 1}
+    )
+    if not undiscounted:
+        return said
+    which = "these models" if len(undiscounted) == len(models) else ", ".join(undiscounted)
+    return f"{said}; no discount is known for {which}"

@@ -1,7 +1,7 @@
 """Where a job comes from: a docmill.yaml, a folder, a gold folder or a single file."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,8 @@ from pydantic import ValidationError
 from schemas.documents import SHIPPED, shipped_type
 from schemas.fields import DocumentType
 from schemas.job import Job, Source, TypeRef
+from schemas.roles import Role
+from tasks.setting_errors import first_problem
 
 JOB_FILE = "docmill.yaml"
 
@@ -41,6 +43,24 @@ def load_job(path: str, overrides: Mapping[str, Any] | None = None) -> Job:
     if (target / JOB_FILE).is_file():
         return _from_file(target / JOB_FILE, overrides or {})
     return _from_place(target, overrides or {})
+
+
+def models_named(options: Sequence[str]) -> dict[str, str]:
+    """The models that `--model role=name` flags name, by role.
+
+    Raises:
+        JobError: A flag is not of that form, names no role, or names one twice.
+    """
+    named: dict[str, str] = {}
+    for option in options:
+        role, _, name = (part.strip() for part in option.partition("="))
+        if role not in set(Role) or not name:
+            roles = ", ".join(one.value for one in Role)
+            raise JobError(f"--model {option!r} is not role=name with a role among {roles}")
+        if role in named:
+            raise JobError(f"--model names the role {role} twice: {named[role]} and {name}")
+        named[role] = name
+    return named
 
 
 def _from_file(file: Path, overrides: Mapping[str, Any]) -> Job:
@@ -81,20 +101,16 @@ def _at(source: Source, path: Path) -> Source:
 
 def _validated(raw: dict[str, Any], overrides: Mapping[str, Any], *, where: str) -> Job:
     merged = {**raw}
+    if isinstance(merged.get("models"), str):
+        # `models: pin` is short for a mapping, to which a flag may add.
+        merged["models"] = {"selection": merged["models"]}
     for key, value in overrides.items():
         both_map = isinstance(value, Mapping) and isinstance(merged.get(key, {}), dict)
         merged[key] = {**merged.get(key, {}), **value} if both_map else value
     try:
         return Job.model_validate(merged)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"] if not _is_union_tag(part))
-        more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-        raise JobError(f"{where}: {place or 'job'}: {first['msg']}{more}") from None
-
-
-def _is_union_tag(part: int | str) -> bool:
-    return isinstance(part, str) and part in {"DocumentType", "TypeRef", "str"}
+        raise JobError(f"{where}: {first_problem(error, Job)}") from None
 
 
 def expand(job: Job) -> Job:

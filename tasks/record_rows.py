@@ -20,6 +20,9 @@ from tasks.jobs import document_types
 _PROMPT_OVERHEAD_TOKENS = 300
 """Instructions that a single strong model would be sent with each document, beside the schema."""
 
+_OUTCOMES_VERSION = 2
+"""Goes up with the columns of outcomes: rows of an older shape are written anew, from the store."""
+
 
 def extraction_key(job: Job, resolution: Resolution) -> str:
     """Fingerprint of everything but the document that decides what its record says.
@@ -28,6 +31,7 @@ def extraction_key(job: Job, resolution: Resolution) -> str:
     a record says which model answered.
     """
     parts = {
+        "outcomes": _OUTCOMES_VERSION,
         "prompts": prompts.VERSION,
         "types": [t.model_dump(mode="json") for t in document_types(job)],
         "fallback": job.fallback_type,
@@ -35,7 +39,8 @@ def extraction_key(job: Job, resolution: Resolution) -> str:
         "verify": job.verify.model_dump(mode="json"),
         "seed": job.seed,
         "models": {
-            role.value: [resolution.model(role).api_id, resolution.model(role).effort]
+            # By the catalog's name: the same model at another provider is no other question.
+            role.value: resolution.model(role).slug
             for role in (Role.EXTRACTION_WORKER, Role.REASONING_WORKER, Role.FORMATTING_WORKER)
         },
     }
@@ -105,7 +110,10 @@ def outcome_row(
         "usd": sum(a.stored_usd if a.from_store else a.usd for a in attempts),
         "input_tokens": sum(a.input_tokens for a in attempts),
         "output_tokens": sum(a.output_tokens for a in attempts),
-        "baseline_usd": _baseline(document, document_type, attempts, resolution),
+        "baseline_usd": _baseline(document, document_type, attempts, resolution, thinking=1.0),
+        "baseline_plain_usd": _baseline(
+            document, document_type, attempts, resolution, thinking=0.0
+        ),
         "projected_usd": _projected(attempts, resolution),
     }
 
@@ -115,6 +123,8 @@ def _baseline(
     document_type: DocumentType | None,
     attempts: Sequence[Attempt],
     resolution: Resolution,
+    *,
+    thinking: float,
 ) -> float | None:
     """The same document in one call of the strong model, which answers what the first tier did."""
     if resolution.baseline is None:
@@ -122,7 +132,11 @@ def _baseline(
     answers = sum(a.output_tokens - a.reasoning_tokens for a in attempts if a.stage == "extract")
     schema = _schema_tokens(document_type) if document_type else 0
     return baseline_document_usd(
-        resolution.baseline, document["tokens"], answers, _PROMPT_OVERHEAD_TOKENS + schema
+        resolution.baseline,
+        document["tokens"],
+        answers,
+        _PROMPT_OVERHEAD_TOKENS + schema,
+        thinking=thinking,
     )
 
 

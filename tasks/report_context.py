@@ -154,16 +154,14 @@ def _cost_figures(
     amounts = {name: Decimal(f.value) if f.value else None for name, f in summed.items()}
     insights = insights_usd(ledger)
     records = (amounts["extraction_usd"] or Decimal(0)) + insights
-    baseline, projected = amounts["baseline_usd"], amounts["projected_usd"]
+    projected = amounts["projected_usd"]
     paid = projected if projected is not None else records
-    saving = (
-        (baseline / paid).quantize(Decimal("0.1"), ROUND_HALF_EVEN) if (baseline and paid) else None
-    )
     model = summed["extraction_usd"]
     made: dict[str, tuple[Decimal | None, str]] = {
         "insights_usd": (insights, "USD"),
         "records_usd": (records, "USD"),
-        "saving": (saving, ""),
+        "saving": (_times(amounts["baseline_usd"], paid), ""),
+        "saving_low": (_times(amounts["baseline_plain_usd"], paid), ""),
     }
     return [
         replace(
@@ -175,6 +173,12 @@ def _cost_figures(
         )
         for name, (value, unit) in made.items()
     ]
+
+
+def _times(baseline: Decimal | None, paid: Decimal) -> Decimal | None:
+    if not baseline or not paid:
+        return None
+    return (baseline / paid).quantize(Decimal("0.1"), ROUND_HALF_EVEN)
 
 
 def _this_run(manifest: Manifest, ledger: pa.Table) -> dict[str, Any]:
@@ -265,7 +269,7 @@ def _model(model: Model | None) -> dict[str, Any] | None:
     }
     return {
         "slug": model.slug,
-        "name": model.name,
+        "name": model.shown_name,
         "creator": model.creator,
         "provider": model.provider,
         "effort": model.effort,

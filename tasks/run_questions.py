@@ -205,6 +205,7 @@ def _answered(types: tuple[DocumentType, ...]) -> Question:
 _MONEY = (
     "extraction_usd",
     "baseline_usd",
+    "baseline_plain_usd",
     "projected_usd",
     "usd_per_document",
     "baseline_usd_per_document",
@@ -221,6 +222,8 @@ def _cost(*, is_projected: bool) -> Question:
         f"coalesce(sum(CAST(usd AS {_USD})), 0) AS extraction_usd,\n"
         f"CASE WHEN count(*) = count(baseline_usd) THEN sum(CAST(baseline_usd AS {_USD})) END "
         "AS baseline_usd,\n"
+        "CASE WHEN count(*) = count(baseline_plain_usd) "
+        f"THEN sum(CAST(baseline_plain_usd AS {_USD})) END AS baseline_plain_usd,\n"
         f"CASE WHEN count(*) = count(projected_usd) THEN sum(CAST(projected_usd AS {_USD})) END "
         "AS projected_usd,\n"
         "coalesce(sum(calls), 0) AS calls, coalesce(sum(escalated), 0) AS escalated_fields, "

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import os
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Collection, Coroutine
 from pathlib import Path
@@ -14,10 +15,13 @@ from llms.client import Client
 from llms.limits import Limiters
 from llms.providers import providers_of
 from llms.responses import ResponseStore
+from llms.service_lanes import Lanes
 from schemas.ledger import Attempt
-from schemas.manifest import Manifest
+from schemas.manifest import Manifest, RunStatus
 from storage.manifests import read_manifest
 from storage.store import Lake
+from tasks.key_ring import keys
+from tasks.lanes import documents_at_once, plan_lanes, shards_at_once
 
 RESPONSES_URL = "DOCMILL_RESPONSES_URL"
 """Environment variable with the SQLAlchemy URL of a response store outside the lake."""
@@ -47,26 +51,48 @@ class Runtime:
         self.lake = lake
         self.has_answered = False
         self.store = ResponseStore(responses_url(lake))
-        self.budget = Budget(manifest.job.budget_usd, self.store.spent(manifest.run_id))
+        self.store.open_run(manifest.run_id, manifest.job.name, lake.url)
+        self.budget = Budget(
+            self.store,
+            manifest.run_id,
+            job=manifest.job.name,
+            cap_usd=manifest.job.budget_usd,
+            monthly_cap_usd=manifest.job.monthly_budget_usd,
+        )
+        self.shards_at_once = threading.BoundedSemaphore(shards_at_once(manifest.job))
         self._attempts: defaultdict[str | None, list[Attempt]] = defaultdict(list)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(
             target=self._loop.run_forever, name=f"docmill-{manifest.run_id}", daemon=True
         )
         self._thread.start()
-        self.client, self.documents_in_flight = self.run(self._start())
+        try:
+            self.client, self.documents_in_flight = self.run(self._start())
+        except BaseException:
+            self._stop()
+            raise
 
     async def _start(self) -> tuple[Client, asyncio.Semaphore]:
+        job = self.manifest.job
+        providers = providers_of(self.manifest.resolution, os.environ, job.providers)
+        plan, _ = plan_lanes(self.manifest, providers, self.store, now=time.time())
         client = Client(
             run_id=self.manifest.run_id,
             resolution=self.manifest.resolution,
             store=self.store,
             budget=self.budget,
             limiters=Limiters(),
-            providers=providers_of(self.manifest.resolution, os.environ),
-            env=os.environ,
+            providers=providers,
+            env=keys(),
+            lanes=Lanes(
+                plan,
+                providers,
+                store=self.store,
+                run_id=self.manifest.run_id,
+                budget=self.budget,
+            ),
         )
-        return client, asyncio.Semaphore(self.manifest.job.concurrency)
+        return client, asyncio.Semaphore(documents_at_once(job, plan))
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on the shared loop and wait for it; call it from any other thread."""
@@ -87,12 +113,22 @@ class Runtime:
         """Stop everything; returns the ledger rows that no shard has taken."""
         left = self.take_attempts([])
         left += [row for rows in self._attempts.values() for row in rows]
-        self.run(self.client.aclose())
+        self.run(self._aclose())
+        self._stop()
+        return left
+
+    async def _aclose(self) -> None:
+        await self.client.aclose()
+        self.budget.give_back()
+        manifest = read_manifest(self.lake, self.manifest.run_id)
+        if manifest.status is RunStatus.DONE and manifest.outputs:
+            self.store.end_run(manifest.run_id)
+
+    def _stop(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
         self.store.close()
-        return left
 
 
 def _collect_seldom() -> None:

@@ -46,7 +46,8 @@ def extract_shard(ref: ShardRef, lake_url: str, run_id: str) -> ShardResult:
     if stopped := _stopped.get(run_id):
         raise CallError.of(stopped.failure_class, str(stopped))
     try:
-        return extract.extract_shard(ref, lake_url, run_id)
+        with runtime_of(lake_url, run_id).shards_at_once:
+            return extract.extract_shard(ref, lake_url, run_id)
     except CallError as error:
         _stopped[run_id] = error
         raise

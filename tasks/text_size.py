@@ -1,22 +1,15 @@
-"""How much text is in a document of which only the size and the kind of file are known?"""
+"""How much text is in documents of which only the size and the kind of file are known?"""
 
+import math
+import random
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import NamedTuple
-
-
-class Guess(NamedTuple):
-    """A figure with the range it may lie in."""
-
-    low: float
-    expected: float
-    high: float
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentSize:
-    """What a walk knows of a document before anybody has parsed it.
+    """What a walk knows of a document that a run would ask about.
 
     Attributes:
         bytes: Size of the file, message or archive member.
@@ -31,24 +24,50 @@ class DocumentSize:
 
 
 @dataclass(frozen=True, slots=True)
+class TextRatio:
+    """Characters of text per byte of file: the middle, and the standard error of its logarithm."""
+
+    middle: float
+    log_error: float
+
+    @classmethod
+    def between(cls, low: float, middle: float, high: float) -> "TextRatio":
+        """A guess: with 90 % probability between `low` and `high`."""
+        return cls(middle, math.log(high / low) / (2 * _NORMAL_95))
+
+    def draw(self, rng: random.Random) -> float:
+        """A ratio that the documents may turn out to have."""
+        return self.middle * math.exp(rng.gauss(0, 1) * self.log_error)
+
+
+_NORMAL_95 = 1.645
+
+_USUAL_SCATTER = 0.6
+"""Scatter of single documents around the ratio of their kind, in shares of the usual text of one;
+a sample's own scatter takes its place, document by document."""
+
+_SCATTER_WORTH = 3
+
+
+@dataclass(frozen=True, slots=True)
 class _Kind:
     name: str
     suffixes: frozenset[str]
     media: tuple[str, ...]
-    chars_per_byte: Guess
+    usual: TextRatio
 
 
-def _kind(name: str, suffixes: str, media: tuple[str, ...], chars_per_byte: Guess) -> _Kind:
-    return _Kind(name, frozenset(suffixes.split()), media, chars_per_byte)
+def _kind(name: str, suffixes: str, media: tuple[str, ...], usual: TextRatio) -> _Kind:
+    return _Kind(name, frozenset(suffixes.split()), media, usual)
 
 
 # Web pages, messages and PDFs after 155, 147 and 155 real ones (about the 10th percentile, the
 # whole, the 90th); PDFs run from 0.01 (invoices with embedded fonts) to 0.3 (plain contracts).
 # Office files and images are assumed, not measured: how much of them is pictures decides.
 _KINDS = (
-    _kind("web pages", "html htm xhtml mhtml", ("text/html",), Guess(0.06, 0.14, 0.25)),
-    _kind("messages", "eml msg mbox", ("message/",), Guess(0.15, 0.3, 0.6)),
-    _kind("PDF", "pdf", ("application/pdf",), Guess(0.01, 0.1, 0.3)),
+    _kind("web pages", "html htm xhtml mhtml", ("text/html",), TextRatio.between(0.06, 0.14, 0.25)),
+    _kind("messages", "eml msg mbox", ("message/",), TextRatio.between(0.15, 0.3, 0.6)),
+    _kind("PDF", "pdf", ("application/pdf",), TextRatio.between(0.01, 0.1, 0.3)),
     _kind(
         "Office documents",
         "docx doc odt rtf pptx ppt odp epub",
@@ -57,21 +76,24 @@ _KINDS = (
             "application/rtf",
             "application/vnd.openxmlformats-officedocument.w",
         ),
-        Guess(0.01, 0.1, 0.4),
+        TextRatio.between(0.01, 0.1, 0.4),
     ),
     _kind(
         "workbooks",
         "xlsx xls ods xlsm",
         ("application/vnd.ms-excel", "application/vnd.openxmlformats-officedocument.s"),
-        Guess(0.02, 0.3, 1.5),
+        TextRatio.between(0.02, 0.3, 1.5),
     ),
-    _kind("images", "png jpg jpeg tif tiff bmp gif webp", ("image/",), Guess(0.0005, 0.003, 0.02)),
+    _kind(
+        "images",
+        "png jpg jpeg tif tiff bmp gif webp",
+        ("image/",),
+        TextRatio.between(0.0005, 0.003, 0.02),
+    ),
 )
 
-_TEXT = _kind("text", "", (), Guess(0.9, 1.0, 1.0))
-"""Everything else is taken for text: that is the most it can hold."""
-
-_MANY = 10
+_TEXT = _kind("text", "", (), TextRatio.between(0.9, 1.0, 1.1))
+"""Everything else is taken for text."""
 
 
 def kind_of(hint: str) -> str:
@@ -87,25 +109,53 @@ def _kind_of(hint: str) -> _Kind:
     return _TEXT
 
 
-def chars_per_byte(documents: Iterable[DocumentSize]) -> Mapping[str, Guess]:
+@dataclass(slots=True)
+class _Sample:
+    """The parsed documents of a kind, and how many of that kind there are in all."""
+
+    sizes: list[int]
+    chars: list[int]
+    of: int = 0
+
+    def ratio(self, usual: TextRatio) -> TextRatio:
+        """The ratio estimator of a sample: all its text over all its bytes.
+
+        The standard error is that of the text of the unparsed documents: of the ratio, and of
+        the average over so many of them. The scatter of single documents is shrunk towards the
+        usual one.
+        """
+        size, chars, count = sum(self.sizes), sum(self.chars), len(self.sizes)
+        unparsed = max(1, self.of - count)
+        if not size or not chars:
+            scatter = _USUAL_SCATTER**2 / unparsed
+            return TextRatio(usual.middle, math.sqrt(usual.log_error**2 + scatter))
+        ratio = chars / size
+        mean = chars / count
+        pairs = zip(self.chars, self.sizes, strict=True)
+        squares = sum(((y - ratio * x) / mean) ** 2 for y, x in pairs)
+        variance = (_SCATTER_WORTH * _USUAL_SCATTER**2 + squares) / (_SCATTER_WORTH + count - 1)
+        return TextRatio(ratio, math.sqrt(variance * (1 / count + 1 / unparsed)))
+
+
+def text_ratios(documents: Iterable[DocumentSize]) -> Mapping[str, TextRatio]:
     """Characters of text per byte of file, per kind: from the parsed ones, else the usual figures.
 
-    Args:
-        documents: Documents of which some or none have `text_chars`.
+    The error is that of all unparsed documents of a kind together.
 
-    Returns:
-        For every kind a guess; the range of a measured one is 15 % where ten or more documents
-        were parsed, 40 % where fewer were.
+    Args:
+        documents: All documents, of which some or none have `text_chars`; those that have are
+            taken for a random sample of their kind.
     """
-    measured: dict[str, tuple[int, int, int]] = {}
+    samples: dict[str, _Sample] = {}
     for document in documents:
-        if document.text_chars is not None and document.bytes:
-            name = kind_of(document.hint)
-            count, chars, size = measured.get(name, (0, 0, 0))
-            measured[name] = (count + 1, chars + document.text_chars, size + document.bytes)
-    found = {kind.name: kind.chars_per_byte for kind in (*_KINDS, _TEXT)}
-    for name, (count, chars, size) in measured.items():
-        spread = 0.15 if count >= _MANY else 0.4
-        ratio = chars / size
-        found[name] = Guess(ratio * (1 - spread), ratio, ratio * (1 + spread))
+        if not document.bytes:
+            continue
+        sample = samples.setdefault(kind_of(document.hint), _Sample([], []))
+        sample.of += 1
+        if document.text_chars is not None:
+            sample.sizes.append(document.bytes)
+            sample.chars.append(document.text_chars)
+    found = {kind.name: kind.usual for kind in (*_KINDS, _TEXT)}
+    for name, sample in samples.items():
+        found[name] = sample.ratio(found[name])
     return found

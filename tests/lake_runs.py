@@ -282,6 +282,7 @@ def _outcome(doc: Doc, usd: float) -> dict[str, Any]:
         "input_tokens": 600,
         "output_tokens": 150,
         "baseline_usd": 0.0211 + len(doc.text) / 1e6,
+        "baseline_plain_usd": 0.0061 + len(doc.text) / 1e6,
         "projected_usd": 0.00082 + len(doc.text) / 1e8,
     }
 

@@ -3,8 +3,11 @@
 import csv
 import io
 import json
+import re
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +18,9 @@ from typer.testing import CliRunner, Result
 
 from flows import aa, models_cli
 from flows.query_output import json_text, plain_text
+from llms.catalog import load_catalog
+from llms.catalog_sources.merge import Provenance
+from tasks.catalogs import save_snapshot
 
 GUIDE = {
     "orchestrator": (
@@ -23,7 +29,14 @@ GUIDE = {
         "                  WHERE intelligence >= 55 AND coding >= 45 \n"
         "                  ORDER BY intelligence DESC \n"
         "                  LIMIT 5",
-        "Claude Fable 5 (Adaptive Reasoning, Max Effort, Opus 4.8 Fallback)",
+        """\
+name | creator | intelligence | coding | price
+Claude Fable 5 (Adaptive Reasoning, Max Effort, Opus 4.8 Fallback) | Anthropic | 59.9 | 76.5 | 20.00
+GPT-5.6 Sol (max) | OpenAI | 58.9 | 77.4 | 11.25
+GPT-5.6 Sol (xhigh) | OpenAI | 57.7 | 78.3 | 11.25
+GPT-5.6 Sol (high) | OpenAI | 55.9 | 77.2 | 11.25
+Claude Opus 4.8 (Adaptive Reasoning, Max Effort) | Anthropic | 55.7 | 74.3 | 10.00
+""",
     ),
     "reasoning worker": (
         "SELECT name, creator, intelligence, price \n"
@@ -31,7 +44,14 @@ GUIDE = {
         "                  WHERE intelligence >= 45 \n"
         "                  ORDER BY price \n"
         "                  LIMIT 5",
-        "GLM-5.2 (max)",
+        """\
+name | creator | intelligence | price
+GLM-5.2 (max) | Z AI | 51.1 | 2.15
+GPT-5.6 Luna (max) | OpenAI | 51.2 | 2.25
+GPT-5.6 Luna (xhigh) | OpenAI | 49.1 | 2.25
+GPT-5.6 Luna (high) | OpenAI | 46.1 | 2.25
+Grok 4.5 (high) | SpaceXAI | 53.8 | 3.00
+""",
     ),
     "tool worker": (
         "SELECT name, creator, intelligence, coding, price \n"
@@ -39,7 +59,14 @@ GUIDE = {
         "                  WHERE intelligence >= 40 AND coding >= 40 \n"
         "                  ORDER BY price \n"
         "                  LIMIT 5",
-        "DeepSeek V4 Flash (Reasoning, Max Effort)",
+        """\
+name | creator | intelligence | coding | price
+DeepSeek V4 Flash (Reasoning, Max Effort) | DeepSeek | 40.3 | 56.2 | 0.1750
+MiniMax-M3 | MiniMax | 44.4 | 58.6 | 0.5250
+DeepSeek V4 Pro (Reasoning, Max Effort) | DeepSeek | 44.3 | 59.4 | 0.5437
+MiMo-V2.5-Pro | Xiaomi | 42.2 | 60.2 | 0.5437
+Nex-N2-Pro | Nex AGI | 41.0 | 59.1 | 1.0000
+""",
     ),
     "formatting worker": (
         "SELECT name, creator, intelligence, price, tps \n"
@@ -47,9 +74,18 @@ GUIDE = {
         "                  WHERE intelligence >= 25 \n"
         "                  ORDER BY price \n"
         "                  LIMIT 5",
-        "DeepSeek V4 Flash (Reasoning, Max Effort)",
+        """\
+name | creator | intelligence | price | tps
+DeepSeek V4 Flash (Reasoning, Max Effort) | DeepSeek | 40.3 | 0.1750 | 101.9
+Gemma 4 26B A4B (Reasoning) | Google | 25.7 | 0.1975 | -
+NVIDIA Nemotron 3 Super 120B A12B (Reasoning) | NVIDIA | 25.4 | 0.3812 | 147.2
+Step 3.7 Flash | StepFun | 30.3 | 0.4375 | 369.2
+GPT-5.4 nano (xhigh) | OpenAI | 38.2 | 0.4625 | 166.9
+""",
     ),
 }
+"""The guide's commands, line breaks and trailing blanks included, and what they print; bars tell
+columns apart."""
 
 
 def call(app: typer.Typer, *arguments: str, stdin: str | None = None) -> Result:
@@ -62,13 +98,12 @@ def call_json(app: typer.Typer, *arguments: str) -> Any:
     return json.loads(result.stdout)
 
 
-@pytest.mark.parametrize(("sql", "first"), GUIDE.values(), ids=GUIDE)
-def test_the_queries_of_the_guide_run_word_for_word(sql: str, first: str) -> None:
-    rows = call_json(aa.app, "query", sql)
+@pytest.mark.parametrize(("sql", "printed"), GUIDE.values(), ids=GUIDE)
+def test_the_queries_of_the_guide_run_word_for_word(sql: str, printed: str) -> None:
+    header, _, *rows = call(aa.app, "query", sql).stdout.splitlines()
 
-    assert len(rows) == 5
-    assert rows[0]["name"] == first
-    assert call(aa.app, "query", sql).stdout.splitlines()[2].startswith(first)
+    assert [re.sub(" {2,}", " | ", line) for line in (header, *rows)] == printed.splitlines()
+    assert len(call_json(aa.app, "query", sql)) == 5
 
 
 def test_a_table_is_plain_where_there_is_no_terminal() -> None:
@@ -138,7 +173,81 @@ def test_the_tables_are_described_and_their_source_named() -> None:
 
     assert "index_output_mtok" in result.stdout
     assert "artificialanalysis.ai" in result.stdout
-    assert {row["table"] for row in call_json(aa.app, "tables")} == {"llms"}
+    assert "llms: 89 models. history: the embedded catalog and 0 snapshots" in result.stdout
+    assert {row["table"] for row in call_json(aa.app, "tables")} == {
+        *("llms", "history", "provenance"),
+    }
+
+
+def test_every_described_column_can_be_queried() -> None:
+    described: dict[str, dict[str, str]] = {}
+    for row in call_json(aa.app, "tables"):
+        described.setdefault(row["table"], {})[row["column"]] = row["type"]
+
+    for table, types in described.items():
+        columns = ", ".join(f"typeof({column}) AS {column}" for column in types)
+        assert call_json(aa.app, "query", f"SELECT {columns} FROM {table} LIMIT 1") == [types]
+
+
+def keep(folder: Path, day: date, **changed: Any) -> None:
+    models = load_catalog().models
+    rows = (replace(models[0], **changed), *models[1:])
+    provenance = [Provenance(models[0].slug, "input_price", "openrouter", day)]
+    save_snapshot(rows, provenance, (), as_of=day, folder=folder)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of snapshots that is in force."""
+    path = tmp_path / "it's a catalog"
+    monkeypatch.setenv("DOCMILL_CATALOG", str(path))
+    return path
+
+
+def test_the_snapshot_in_force_is_queried_and_all_of_them_are_history(folder: Path) -> None:
+    keep(folder, date(2026, 8, 1), input_price=9.0)
+    keep(folder, date(2026, 8, 1), input_price=8.0)
+    sql = "SELECT {} FROM {} WHERE slug = 'claude-fable-5' ORDER BY ALL"
+
+    now = call_json(aa.app, "query", sql.format("input_price, price", "llms"))
+    over_time = call_json(
+        aa.app, "query", sql.format("snapshot, snapshot_name, input_price", "history")
+    )
+
+    assert now == [{"input_price": 8.0, "price": 18.5}]
+    assert [list(row.values()) for row in over_time] == [
+        ["2026-07-10", "embedded", 10.0],
+        ["2026-08-01", "2026-08-01.1", 9.0],
+        ["2026-08-01", "2026-08-01.2", 8.0],
+    ]
+
+
+def test_history_is_found_however_a_query_reaches_it(folder: Path) -> None:
+    keep(folder, date(2026, 8, 1))
+    sql = "SELECT count(*) AS rows FROM query_table('hist' || 'ory')"
+
+    assert call_json(aa.app, "query", "SELECT count(*) AS rows FROM HISTORY") == [{"rows": 178}]
+    assert call_json(aa.app, "query", sql) == [{"rows": 178}]
+
+
+def test_provenance_says_where_a_figure_comes_from(folder: Path) -> None:
+    sql = "SELECT source, count(*) AS n FROM provenance GROUP BY source"
+    embedded = call_json(aa.app, "query", sql)
+    keep(folder, date(2026, 8, 1))
+
+    assert [row["source"] for row in embedded] == ["embedded"]
+    assert call_json(aa.app, "query", sql) == [{"source": "openrouter", "n": 1}]
+
+
+def test_a_damaged_snapshot_is_told_and_the_others_are_queried(folder: Path) -> None:
+    keep(folder, date(2026, 8, 1))
+    (folder / "2026-08-02.parquet").write_bytes(b"PAR1 no more")
+
+    result = call(aa.app, "query", "SELECT count(*) AS n FROM history", "--csv")
+
+    assert (result.exit_code, result.stdout) == (0, "n\n178\n")
+    assert result.stderr.count("\n") == 1
+    assert "2026-08-02.parquet is not readable as Parquet" in result.stderr
 
 
 def test_each_role_is_shown_with_its_ranking_and_reasons() -> None:
@@ -167,7 +276,7 @@ def test_the_ranking_of_a_role_explains_itself_to_a_program() -> None:
 def test_a_profile_without_models_of_the_catalog_shows_what_it_stands_in_for() -> None:
     offline = call(models_cli.app, "roles", "--profile", "offline").stdout
 
-    assert "profile offline does not use this ranking" in offline
+    assert "what openrouter would use in their place" in offline
 
 
 def test_an_unknown_profile_is_a_sentence() -> None:
@@ -175,25 +284,6 @@ def test_an_unknown_profile_is_a_sentence() -> None:
 
     assert result.exit_code == 2
     assert result.stderr == "docmill: there is no profile 'opnai'; did you mean 'openai'?\n"
-
-
-def test_a_model_is_shown_with_its_place_in_each_role() -> None:
-    (found,) = call_json(models_cli.app, "show", "gpt-oss-20b")
-
-    assert found["roles"]["extraction_worker"] == "intelligence 14.9 below 30"
-    assert found["price"] == 0.0875
-    assert "gpt-oss-20b (high)" in call(models_cli.app, "show", "gpt-oss-20b").stdout
-
-
-def test_an_api_id_shows_every_effort_of_a_model() -> None:
-    assert len(call_json(models_cli.app, "show", "openai/gpt-5.6-luna")) == 6
-
-
-def test_an_unknown_model_is_answered_with_a_guess() -> None:
-    result = call(models_cli.app, "show", "grok-4-6")
-
-    assert result.exit_code == 2
-    assert "did you mean 'grok-4-5'" in result.stderr or "did you mean 'grok-4" in result.stderr
 
 
 def test_models_query_is_the_same_as_aa_query() -> None:

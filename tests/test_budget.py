@@ -1,84 +1,150 @@
-"""The budget: reservations, refusals, waiting, and a cap that no order of events can pass."""
+"""The budget: reservations, refusals, waiting, leases, months, and what it asks of the book."""
 
 import asyncio
-import threading
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Coroutine
+from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from llms.budget import Budget, Reservation
 from llms.failures import CallError, FailureClass
+from llms.spend import MOST_UNITS, in_usd, run_account
+from tests.bank import Bank, Teller
 
-CENTS = st.integers(0, 300).map(lambda cents: cents / 100)
+T = TypeVar("T")
 
 
-def test_a_reservation_that_would_pass_the_cap_is_refused_with_a_sentence() -> None:
-    budget = Budget(1.0)
-    budget.reserve(0.75)
+class Clock:
+    """A time of day that tests move."""
 
-    with pytest.raises(CallError, match=r"budget of \$1 .* may cost \$0\.5: \$0 spent") as caught:
-        budget.reserve(0.5)
+    def __init__(self) -> None:
+        self.time = datetime(2026, 7, 31, 23, 59, tzinfo=UTC)
 
+    def __call__(self) -> datetime:
+        return self.time
+
+
+def make_budget(teller: Teller | None = None, run: str = "night", **settings: Any) -> Budget:
+    """A budget of one dollar, with a bank of its own unless one is given."""
+    usual: dict[str, Any] = {"job": "post", "cap_usd": 1.0}
+    store: Any = teller or Bank().teller()
+    return Budget(store, run, **{**usual, **settings})
+
+
+def do(work: Coroutine[Any, Any, T]) -> T:
+    """Run a scenario; one that waits for ever fails."""
+
+    async def bounded() -> T:
+        async with asyncio.timeout(30):
+            return await work
+
+    return asyncio.run(bounded())
+
+
+async def refused(budget: Budget, usd: float) -> CallError:
+    """The refusal of a call that must be refused."""
+    with pytest.raises(CallError) as caught:
+        await budget.acquire(usd)
     assert caught.value.failure_class is FailureClass.BUDGET
+    return caught.value
+
+
+async def spend(budget: Budget, teller: Teller, worst_usd: float, usd: float) -> None:
+    """One call from reservation to booking."""
+    teller.settle_later(budget.settle(await budget.acquire(worst_usd), usd))
+
+
+def test_a_call_that_would_pass_the_cap_is_refused_with_a_sentence() -> None:
+    teller = Bank().teller()
+
+    async def scenario() -> str:
+        budget = make_budget(teller)
+        await spend(budget, teller, 0.75, 0.75)
+        return str(await refused(budget, 0.5))
+
+    assert do(scenario()) == (
+        "the budget of $1 does not allow a call that may cost $0.5: $0.75 spent, $0 reserved for "
+        "calls in flight; raise `budget_usd` and resume the run"
+    )
 
 
 def test_settling_frees_what_the_call_did_not_need() -> None:
-    budget = Budget(1.0)
+    async def scenario() -> tuple[float, float, float | None]:
+        budget = make_budget()
+        budget.settle(await budget.acquire(0.9), 0.1)
+        return budget.spent_usd, budget.reserved_usd, budget.remaining_usd
 
-    budget.settle(budget.reserve(0.9), 0.1)
-
-    assert (budget.spent_usd, budget.reserved_usd, budget.remaining_usd) == (0.1, 0.0, 0.9)
-
-
-def test_what_an_earlier_process_spent_counts() -> None:
-    with pytest.raises(CallError):
-        Budget(1.0, spent_usd=0.8).reserve(0.3)
+    assert do(scenario()) == (0.1, 0.0, 0.9)
 
 
 def test_without_a_cap_everything_is_allowed_and_counted() -> None:
-    budget = Budget(None)
+    async def scenario() -> tuple[float, float | None]:
+        budget = make_budget(cap_usd=None)
+        budget.settle(await budget.acquire(1e6), 5.0)
+        return budget.spent_usd, budget.remaining_usd
 
-    budget.settle(budget.reserve(1e6), 5.0)
-
-    assert (budget.spent_usd, budget.remaining_usd) == (5.0, None)
+    assert do(scenario()) == (5.0, None)
 
 
 def test_a_tenth_ten_times_fits_into_one() -> None:
-    budget = Budget(1.0)
+    async def scenario() -> float | None:
+        budget = make_budget()
+        for _ in range(10):
+            await budget.acquire(0.1)
+        return budget.remaining_usd
 
-    for _ in range(10):
-        budget.reserve(0.1)
-
-    assert budget.remaining_usd == 0
+    assert do(scenario()) == 0
 
 
-def test_a_free_call_is_allowed_when_nothing_is_left() -> None:
-    budget = Budget(0.0)
+def test_a_free_call_is_allowed_when_nothing_is_left_and_asks_nobody() -> None:
+    teller = Bank().teller()
 
-    assert budget.reserve(0.0).is_open
+    async def scenario() -> object:
+        budget = make_budget(teller, cap_usd=0.0)
+        return budget.settle(await budget.acquire(0.0), 0.0)
+
+    assert do(scenario()) is None
+    assert teller.draws == 0
 
 
 def test_a_reservation_is_settled_once() -> None:
-    budget = Budget(1.0)
-    reservation = budget.reserve(0.5)
-    budget.release(reservation)
+    async def scenario() -> None:
+        budget = make_budget()
+        reservation = await budget.acquire(0.5)
+        budget.release(reservation)
+        with pytest.raises(ValueError, match="before"):
+            budget.settle(reservation, 0.1)
 
-    with pytest.raises(ValueError, match="before"):
-        budget.settle(reservation, 0.1)
+    do(scenario())
 
 
 @pytest.mark.parametrize("amount", [-0.01, float("nan"), float("inf")])
 def test_an_amount_that_is_none_is_refused(amount: float) -> None:
     with pytest.raises(ValueError, match="amount of money"):
-        Budget(1.0).reserve(amount)
+        do(make_budget().acquire(amount))
+
+
+def test_an_absurd_bill_is_counted_without_overflow_and_stops_all_others() -> None:
+    bank = Bank()
+    teller = bank.teller()
+
+    async def scenario() -> None:
+        budget = make_budget(teller, cap_usd=100.0)
+        first, other = await budget.acquire(0.5), await budget.acquire(0.5)
+        teller.settle_later(budget.settle(first, 1e300))
+        await refused(budget, 0.01)
+        teller.settle_later(budget.settle(other, 0.5))
+
+    do(scenario())
+    teller.book_all()
+
+    assert bank.taken(run_account("night")) >= MOST_UNITS
 
 
 def test_a_caller_waits_while_calls_in_flight_may_free_enough() -> None:
     async def scenario() -> list[str]:
-        budget, order = Budget(1.0), []
+        budget, order = make_budget(), []
         first = await budget.acquire(0.9)
 
         async def wait_and_note() -> None:
@@ -93,155 +159,232 @@ def test_a_caller_waits_while_calls_in_flight_may_free_enough() -> None:
         await waiting
         return order
 
-    assert asyncio.run(scenario()) == ["first", "second"]
+    assert do(scenario()) == ["first", "second"]
 
 
 def test_a_waiting_caller_is_refused_once_it_is_hopeless() -> None:
-    async def scenario() -> FailureClass:
-        budget = Budget(1.0)
+    async def scenario() -> None:
+        budget = make_budget()
         first = await budget.acquire(0.9)
-        waiting = asyncio.create_task(budget.acquire(0.5))
+        waiting = asyncio.create_task(refused(budget, 0.5))
         await asyncio.sleep(0)
         budget.settle(first, 0.9)
-        with pytest.raises(CallError) as caught:
-            await waiting
-        return caught.value.failure_class
+        await waiting
 
-    assert asyncio.run(scenario()) is FailureClass.BUDGET
+    do(scenario())
 
 
-@pytest.mark.parametrize("is_granted_first", [True, False])
-def test_a_cancelled_caller_leaves_no_reservation_behind(is_granted_first: bool) -> None:
+def test_callers_are_served_in_order() -> None:
+    async def scenario() -> list[int]:
+        budget, order = make_budget(), []
+        first = await budget.acquire(1.0)
+
+        async def call(number: int) -> None:
+            reservation = await budget.acquire(1.0)
+            order.append(number)
+            budget.settle(reservation, 0.0)
+
+        calls = [asyncio.create_task(call(number)) for number in range(5)]
+        await asyncio.sleep(0)
+        budget.settle(first, 0.0)
+        await asyncio.gather(*calls)
+        return order
+
+    assert do(scenario()) == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("is_freed_first", [True, False])
+def test_a_cancelled_caller_leaves_nothing_behind(is_freed_first: bool) -> None:
+    bank = Bank()
+    teller = bank.teller()
+
     async def scenario() -> float:
-        budget = Budget(1.0)
+        budget = make_budget(teller)
         first = await budget.acquire(0.9)
         waiting = asyncio.create_task(budget.acquire(0.9))
-        await asyncio.sleep(0)
-        if is_granted_first:
-            budget.release(first)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        if is_freed_first:
+            teller.settle_later(budget.release(first))
             waiting.cancel()
         else:
             waiting.cancel()
-            budget.release(first)
+            teller.settle_later(budget.release(first))
         with pytest.raises(asyncio.CancelledError):
             await waiting
-        await asyncio.sleep(0)
+        budget.give_back()
         return budget.reserved_usd
 
-    assert asyncio.run(scenario()) == 0
+    assert do(scenario()) == 0
+    teller.book_all()
+    assert bank.taken(run_account("night")) == 0
 
 
-def test_waiters_of_several_event_loops_are_all_served() -> None:
-    budget = Budget(1.0)
-    barrier = threading.Barrier(4)
+def test_most_calls_need_no_draw() -> None:
+    teller = Bank().teller()
 
-    async def spend() -> None:
-        for _ in range(50):
-            reservation = await budget.acquire(0.5)
-            await asyncio.sleep(0)
-            budget.settle(reservation, 0.001)
+    async def scenario() -> None:
+        budget = make_budget(teller, cap_usd=1000.0)
+        in_flight = [await budget.acquire(0.01) for _ in range(64)]
+        for _ in range(1000):
+            teller.settle_later(budget.settle(in_flight.pop(0), 0.001))
+            in_flight.append(await budget.acquire(0.01))
 
-    def loop() -> None:
-        barrier.wait()
-        asyncio.run(spend())
+    do(scenario())
 
-    with ThreadPoolExecutor(4) as pool:
-        for done in [pool.submit(loop) for _ in range(4)]:
-            done.result(timeout=60)
-
-    assert budget.spent_usd == pytest.approx(0.2)
-    assert budget.reserved_usd == 0
+    assert teller.draws < 200
 
 
-class BudgetMachine(RuleBasedStateMachine):
-    """Any order of reserving, settling at up to the worst case, releasing and waiting."""
+def test_a_lease_holds_at_most_a_quarter_more_than_what_is_in_flight() -> None:
+    bank = Bank()
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.cap = 5.0
-        self.budget = Budget(self.cap)
-        self.open: list[Reservation] = []
-        self.loop = asyncio.new_event_loop()
-        self.waiting: list[asyncio.Task[Reservation]] = []
+    async def scenario() -> None:
+        budget = make_budget(bank.teller())
+        await asyncio.gather(*(budget.acquire(0.01) for _ in range(20)))
 
-    @rule(worst=CENTS)
-    def reserve(self, worst: float) -> None:
-        try:
-            self.open.append(self.budget.reserve(worst))
-        except CallError:
-            assert self.budget.spent_usd + self.budget.reserved_usd + worst > self.cap - 1e-9
+    do(scenario())
 
-    @rule(worst=CENTS)
-    def acquire(self, worst: float) -> None:
-        self.waiting.append(self.loop.create_task(self.budget.acquire(worst)))
-        self.turn()
-
-    @rule(share=st.floats(0, 1), data=st.data())
-    def settle(self, share: float, data: st.DataObject) -> None:
-        if self.open:
-            at = data.draw(st.integers(0, len(self.open) - 1))
-            reservation = self.open.pop(at)
-            self.budget.settle(reservation, reservation.usd * share)
-            self.turn()
-
-    @rule(data=st.data())
-    def cancel(self, data: st.DataObject) -> None:
-        if self.waiting:
-            self.waiting.pop(data.draw(st.integers(0, len(self.waiting) - 1))).cancel()
-            self.turn()
-
-    def turn(self) -> None:
-        for _ in range(4):
-            self.loop.run_until_complete(asyncio.sleep(0))
-        for task in [task for task in self.waiting if task.done()]:
-            self.waiting.remove(task)
-            if task.exception() is None:
-                self.open.append(task.result())
-
-    @invariant()
-    def the_cap_holds(self) -> None:
-        assert self.budget.spent_usd + self.budget.reserved_usd <= self.cap + 1e-12
-
-    @invariant()
-    def every_reservation_is_accounted_for(self) -> None:
-        assert self.budget.reserved_usd == pytest.approx(sum(r.usd for r in self.open))
-
-    @invariant()
-    def nobody_waits_for_nothing(self) -> None:
-        assert self.open or not self.waiting
-
-    def teardown(self) -> None:
-        while self.waiting:
-            self.waiting.pop().cancel()
-        self.turn()
-        self.loop.close()
+    assert in_usd(bank.taken(run_account("night"))) <= 0.25 + 1e-9
 
 
-TestBudgetMachine = BudgetMachine.TestCase
+class TestSeveralProcesses:
+    def test_what_an_earlier_process_spent_counts(self) -> None:
+        bank = Bank()
 
+        async def scenario() -> float:
+            first = bank.teller()
+            budget = make_budget(first)
+            await spend(budget, first, 0.8, 0.8)
+            budget.give_back()
+            first.book_all()
+            again = make_budget(bank.teller())
+            await refused(again, 0.3)
+            return again.spent_usd
 
-@given(
-    costs=st.lists(st.tuples(CENTS, st.floats(0, 1)), max_size=40),
-    cap=st.floats(0, 10),
-    threads=st.integers(2, 4),
-)
-def test_threads_together_never_pass_the_cap(
-    costs: list[tuple[float, float]], cap: float, threads: int
-) -> None:
-    budget = Budget(cap)
-    peaks: list[float] = []
+        assert do(scenario()) == 0.8
 
-    def spend(part: list[tuple[float, float]]) -> None:
-        for worst, share in part:
+    def test_the_worst_case_of_a_killed_process_counts(self) -> None:
+        bank = Bank()
+
+        async def scenario() -> None:
+            killed = bank.teller()
+            await make_budget(killed).acquire(0.8)
+            killed.kill()
+            await refused(make_budget(bank.teller()), 0.3)
+
+        do(scenario())
+
+    def test_they_do_not_spend_the_same_money_at_once(self) -> None:
+        bank = Bank()
+
+        async def call(teller: Teller) -> bool:
+            budget = make_budget(teller)
             try:
-                reservation = budget.reserve(worst)
+                reservation = await budget.acquire(0.6)
             except CallError:
-                continue
-            peaks.append(budget.spent_usd + budget.reserved_usd)
-            budget.settle(reservation, worst * share)
+                return False
+            await asyncio.sleep(0.01)
+            teller.settle_later(budget.settle(reservation, 0.6))
+            teller.book_all()
+            return True
 
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(spend, [costs[at::threads] for at in range(threads)]))
+        async def scenario() -> list[bool]:
+            return await asyncio.gather(call(bank.teller()), call(bank.teller()))
 
-    assert max(peaks, default=0) <= cap + 1e-9
-    assert budget.reserved_usd == 0
+        assert sorted(do(scenario())) == [False, True]
+
+    def test_what_a_living_one_may_give_back_is_waited_for(self) -> None:
+        bank = Bank()
+        theirs, ours = bank.teller(), bank.teller()
+
+        async def scenario() -> Reservation:
+            other, budget = make_budget(theirs), make_budget(ours)
+            reservation = await other.acquire(0.9)
+            waiting = asyncio.create_task(budget.acquire(0.5))
+            await asyncio.sleep(0.01)
+            assert not waiting.done()
+            theirs.settle_later(other.settle(reservation, 0.1))
+            other.give_back()
+            theirs.book_all()
+            return await waiting
+
+        assert do(scenario()).usd == 0.5
+
+    def test_two_that_each_hold_a_part_do_not_wait_for_each_other(self) -> None:
+        bank = Bank()
+
+        async def scenario() -> list[bool]:
+            tellers = [bank.teller(), bank.teller()]
+            budgets = [make_budget(teller) for teller in tellers]
+            for budget, teller in zip(budgets, tellers, strict=True):
+                # Each is left with some 0.4 of its lease for the second call it is about to make.
+                teller.settle_later(budget.settle(await budget.acquire(0.4), 0.1))
+
+            async def call(budget: Budget, teller: Teller) -> bool:
+                try:
+                    reservation = await budget.acquire(0.7)
+                except CallError:
+                    return False
+                teller.settle_later(budget.settle(reservation, 0.7))
+                budget.give_back()
+                teller.book_all()
+                return True
+
+            return await asyncio.gather(*map(call, budgets, tellers))
+
+        assert sorted(do(scenario())) == [False, True]
+
+
+class TestMonths:
+    def test_the_runs_of_a_job_share_a_monthly_cap(self) -> None:
+        bank = Bank()
+
+        async def scenario() -> str:
+            teller = bank.teller()
+            first = make_budget(teller, "monday", monthly_cap_usd=1.0, now=Clock())
+            await spend(first, teller, 0.8, 0.8)
+            first.give_back()
+            teller.book_all()
+            second = make_budget(bank.teller(), "tuesday", monthly_cap_usd=1.0, now=Clock())
+            return str(await refused(second, 0.3))
+
+        assert do(scenario()) == (
+            "the budget of $1 of job post for 2026-07 (UTC) does not allow a call that may cost "
+            "$0.3: $0.8 spent, $0 reserved for calls in flight; raise `monthly_budget_usd` or wait "
+            "for the next month, and resume the run"
+        )
+
+    def test_other_jobs_do_not_count(self) -> None:
+        bank = Bank()
+
+        async def scenario() -> None:
+            teller = bank.teller()
+            await spend(make_budget(teller, job="mail", now=Clock()), teller, 1.0, 1.0)
+            other = make_budget(bank.teller(), "tuesday", monthly_cap_usd=1.0, now=Clock())
+            await other.acquire(1.0)
+
+        do(scenario())
+
+    def test_a_new_month_begins_with_its_own_cap_and_books_late_answers_in_the_old_one(
+        self,
+    ) -> None:
+        bank, clock = Bank(), Clock()
+        teller = bank.teller()
+
+        async def scenario() -> None:
+            budget = make_budget(teller, cap_usd=None, monthly_cap_usd=1.0, now=clock)
+            late = await budget.acquire(0.9)
+            clock.time = datetime(2026, 8, 1, tzinfo=UTC)
+            await spend(budget, teller, 0.7, 0.7)
+            teller.settle_later(budget.settle(late, 0.6))
+            await refused(budget, 0.4)
+            budget.give_back()
+
+        do(scenario())
+        teller.book_all()
+
+        assert {name: in_usd(bank.taken(name)) for name in bank.book.spent} == {
+            "run night": 1.3,
+            "month 2026-07 post": 0.6,
+            "month 2026-08 post": 0.7,
+        }

@@ -5,7 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from llms.catalog import COLUMNS, CatalogError, UnknownModelError, load_catalog, read_catalog
+from llms.catalog import (
+    COLUMNS,
+    TASK_ANSWER_TOKENS,
+    UnknownModelError,
+    load_catalog,
+    read_catalog,
+)
+from llms.failures import CatalogError
+from llms.pricing import Talkativeness
 
 HEADER = (
     "slug,name,creator,api_id,effort,release_date,intelligence,coding,input_price,output_price,"
@@ -58,6 +66,36 @@ def test_every_column_of_the_table_is_known_of_a_model() -> None:
     assert all(hasattr(model, column.name) for column in COLUMNS)
 
 
+def test_a_row_thinks_unless_it_was_measured_without_effort() -> None:
+    efforts = ({"slug": "a", "effort": "none"}, {"slug": "b", "effort": "low"}, {"slug": "c"})
+
+    assert [model.reasoning for model in read_catalog(make_csv(*efforts)).models] == [
+        False,
+        True,
+        None,
+    ]
+
+
+def test_output_tokens_per_task_are_those_of_a_usual_answer_times_the_thinking() -> None:
+    plain = [{"slug": f"p{n}", "effort": "none", "index_output_mtok": "4"} for n in range(3)]
+    others = ({"slug": "talkative", "index_output_mtok": "40"}, {"slug": "unmeasured"})
+
+    models = read_catalog(make_csv(*plain, *others)).models
+
+    assert [model.output_tokens_per_task for model in models] == [500, 500, 500, 5000, None]
+    talkativeness = Talkativeness.of(models)
+    assert talkativeness.factor(models[3]) * TASK_ANSWER_TOKENS == 5000
+
+
+def test_columns_beyond_the_needed_ones_are_read_where_they_are() -> None:
+    header, row, _ = make_csv({}).decode().split("\n")
+    data = f"{header},max_output,batch_discount,logprobs\n{row},8192,0.5,TRUE\n"
+
+    model = read_catalog(data.encode()).models[0]
+
+    assert (model.max_output, model.batch_discount, model.logprobs) == (8192, 0.5, True)
+
+
 def test_an_empty_cell_is_unknown_and_not_zero() -> None:
     model = read_catalog(make_csv({"input_price": "1.5"})).models[0]
 
@@ -82,13 +120,16 @@ def test_the_price_is_blended_at_three_to_one() -> None:
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        ({"intelligence": "high"}, "line 2 of the catalog: could not convert"),
+        ({"intelligence": "high"}, "line 2 of the catalog: intelligence is 'high', not a number"),
         ({"input_price": "-1"}, "line 2 of the catalog: input_price is -1"),
         ({"input_price": "nan"}, "line 2 of the catalog: input_price is nan"),
         ({"open_weights": "maybe"}, "line 2 of the catalog: open_weights is 'maybe'"),
         ({"creator": ""}, "line 2 of the catalog: creator is empty"),
+        ({"coding": "101"}, "line 2 of the catalog: coding is 101, but 100 is the most"),
+        ({"context_window": "1.5"}, "line 2 of the catalog: context_window is 1.5, not a whole"),
+        ({"as_of": "soon"}, "line 2 of the catalog: as_of is 'soon', not a day"),
     ],
-    ids=["word", "negative", "nan", "claim", "missing"],
+    ids=["word", "negative", "nan", "claim", "missing", "points", "tokens", "day"],
 )
 def test_a_broken_figure_is_named_with_its_line(row: dict[str, str], said: str) -> None:
     with pytest.raises(CatalogError, match=said):

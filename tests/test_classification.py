@@ -108,6 +108,10 @@ def test_a_quota_that_comes_back_in_a_moment_is_a_rate_limit(
         ),
         ({"message": "Structured outputs are unsupported by this model"}, "response_format"),
         (
+            {"message": "Unable to generate parser for this template. JSON schema error at #/a"},
+            "response_format",
+        ),
+        (
             {"message": "Unsupported value: 'temperature' does not support 0"},
             "temperature",
         ),
@@ -208,6 +212,9 @@ def test_an_answer_may_be_unusable_by_itself(answer: Answer, expected: FailureCl
         "api_key=abcdef0123456789 is wrong",
         "the key hunter2-secret is wrong",
         "Incorrect key: sk-proj-****************6789",
+        'headers: {"x-api-key": "abcdef0123456789"}',
+        "Google's AIzaSyAbcdef0123456789 is not allowed",
+        "Subscription-Key: abcdef0123456789",
     ],
 )
 def test_keys_never_reach_a_message(words: str) -> None:
@@ -216,6 +223,19 @@ def test_keys_never_reach_a_message(words: str) -> None:
     assert "[key]" in message
     for secret in ("abcDEF123456", "eyJhbGciOi", "abcdef0123456789", "hunter2-secret", "6789"):
         assert secret not in message
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Incorrect API key provided: none. See key-value stores",
+        "Bearer token missing; use Bearer authentication",
+        "invalid key_points in the sk-learn example",
+        "the api key header is missing",
+    ],
+)
+def test_words_about_keys_are_left_standing(words: str) -> None:
+    assert redact(words) == words
 
 
 @given(st.text(max_size=50), st.text(max_size=50), st.text(min_size=4, max_size=30))

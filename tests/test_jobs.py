@@ -56,7 +56,7 @@ types:
     ("text", "said"),
     [
         ("types: [invoices]\n", "ships no document type 'invoices'"),
-        ("nonsense: 1\n", "nonsense: Extra inputs are not permitted"),
+        ("nonsense: 1\n", "nonsense: there is no such setting"),
         ("source: {path: x, max_bytes: -1}\n", "source.max_bytes"),
         ("- a\n- b\n", "must hold a mapping"),
         ("a: [\n", "is not valid YAML"),

@@ -200,6 +200,23 @@ def test_a_refusal_shrinks_what_is_in_flight_once_and_calm_brings_it_back() -> N
     assert later > 15
 
 
+def test_a_declared_number_in_flight_is_kept_from_the_start_and_for_good() -> None:
+    async def most_at_once() -> int:
+        limiter, most = make_limiter(in_flight=3), 0
+
+        async def one() -> None:
+            nonlocal most
+            permit = await limiter.acquire(1)
+            most = max(most, limiter.in_flight)
+            await asyncio.sleep(1)
+            limiter.settle(permit, 1)
+
+        await asyncio.gather(*(one() for _ in range(50)))
+        return most
+
+    assert run(most_at_once()) == 3
+
+
 def test_no_more_are_in_flight_than_the_provider_took() -> None:
     async def scenario() -> int:
         limiter, most = make_limiter(), 0

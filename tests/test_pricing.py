@@ -9,6 +9,7 @@ from llms.failures import ProviderError
 from llms.pricing import (
     Talkativeness,
     baseline_document_usd,
+    cached_part,
     cost_usd,
     estimate_tokens,
     expected_call_usd,
@@ -144,3 +145,57 @@ def test_a_catalog_without_plain_models_still_gives_factors() -> None:
 
     assert Talkativeness.of(thinking).plain_mtok == 5.3
     assert Talkativeness.of([]).unmeasured == 1.0
+
+
+def test_the_output_limit_is_never_more_than_the_model_can_write() -> None:
+    assert output_limit(make_model(thinking_factor=50.0, max_output=8000), 1000) == 8000
+    assert output_limit(make_model(thinking_factor=2.0, max_output=8000), 1000) == 2000
+
+
+def test_own_calls_decide_what_a_call_should_cost_but_not_its_output_limit() -> None:
+    model = make_model(thinking_factor=5.0, own_factor=2.0)
+
+    assert expected_call_usd(model, 0, 1000) == pytest.approx(0.02)
+    assert output_limit(model, 1000) == 5000
+
+
+def test_what_the_cache_holds_costs_its_own_price() -> None:
+    model = make_model(cached_input_price=0.1)
+
+    assert expected_call_usd(model, 3000, 0, cached_tokens=2000) == pytest.approx(0.0012)
+
+
+@pytest.mark.parametrize(
+    ("values", "stable", "expected"),
+    [
+        ({"cached_input_price": 0.1}, 1024, 1024),
+        ({"cached_input_price": 0.1}, 1023, 0),
+        ({}, 5000, 0),
+        ({"cached_input_price": 0.1, "creator": "Google"}, 4095, 0),
+        ({"cached_input_price": 0.1, "creator": "Google"}, 4096, 4096),
+        ({"cached_input_price": 0.1, "creator": "Anthropic"}, 50_000, 0),
+    ],
+)
+def test_a_prompt_is_taken_as_cached_only_where_a_cache_would_serve_it(
+    values: dict[str, object], stable: int, expected: int
+) -> None:
+    assert cached_part(make_model(**values), stable) == expected
+
+
+@pytest.mark.parametrize(
+    ("lane", "discount", "expected"),
+    [("batch", 0.5, 0.005), ("batch", None, 0.01), ("standard", 0.5, 0.01), ("flex", 0.5, 0.01)],
+)
+def test_only_the_batch_lane_and_only_a_published_discount_make_a_call_cheaper(
+    lane: str, discount: float | None, expected: float
+) -> None:
+    model = make_model(batch_discount=discount)
+
+    assert expected_call_usd(model, 0, 1000, lane=lane) == pytest.approx(expected)
+
+
+def test_the_baseline_can_leave_thinking_out() -> None:
+    model = make_model(thinking_factor=4.0)
+
+    assert baseline_document_usd(model, 0, 1000, 0) == pytest.approx(0.04)
+    assert baseline_document_usd(model, 0, 1000, 0, thinking=0.0) == pytest.approx(0.01)

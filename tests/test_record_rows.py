@@ -8,7 +8,7 @@ import pytest
 
 from llms import prompts
 from llms.cascade import Extraction
-from llms.providers import resolve
+from llms.resolution import resolve
 from schemas.fields import DocumentType
 from schemas.job import Job
 from schemas.tables import OUTCOMES, records_schema

@@ -13,10 +13,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from llms import responses
+from llms import database, responses
 from llms.completion import Answer
 from llms.failures import StoreError
 from llms.responses import ResponseStore, StoredResponse
+from llms.spend import Charge, Draw, month_account, run_account, units_of
 
 
 def make_response(key: str = "k1", **more: object) -> StoredResponse:
@@ -29,6 +30,15 @@ def make_response(key: str = "k1", **more: object) -> StoredResponse:
         "usd": 0.01,
     }
     return StoredResponse(key, **{**usual, **more})  # type: ignore[arg-type]
+
+
+def make_draw(store: ResponseStore, units: int, run: str = "run-1", **caps: int) -> Draw:
+    """A draw of exactly `units` for the lease `lease` of a run; `caps` by kind of account."""
+    accounts = {
+        run_account(run): caps.get("run"),
+        month_account("post", "2026-07"): caps.get("month"),
+    }
+    return Draw("lease", "owner", store.keeper, accounts, units, units)
 
 
 TOKENS = st.integers(0, 2**40)
@@ -47,7 +57,7 @@ def url_of(folder: Path) -> str:
     usd=st.floats(0, 1e6),
 )
 def test_an_answer_comes_back_as_it_was_put(
-    tmp_path: Path,
+    store_url: str,
     text: str,
     refusal: str | None,
     tokens: tuple[int, int, int, int],
@@ -60,60 +70,58 @@ def test_an_answer_comes_back_as_it_was_put(
         usd=usd,
         lost_usd=usd / 2,
     )
-    with ResponseStore(url_of(tmp_path)) as store:
+    with ResponseStore(store_url) as store:
         asyncio.run(store.put(response))
 
-    with ResponseStore(url_of(tmp_path)) as store:
+    with ResponseStore(store_url) as store:
         assert asyncio.run(store.get(response.key)) == response
 
 
-def test_half_a_surrogate_pair_in_an_answer_is_kept(tmp_path: Path) -> None:
+def test_half_a_surrogate_pair_in_an_answer_is_kept(store_url: str) -> None:
     response = make_response(answer=Answer("a\ud800b", "stop"))
 
-    with ResponseStore(url_of(tmp_path)) as store:
+    with ResponseStore(store_url) as store:
         asyncio.run(store.put(response))
         assert asyncio.run(store.get("k1")) == response
 
 
-def test_an_unknown_request_has_no_answer(tmp_path: Path) -> None:
-    with ResponseStore(url_of(tmp_path)) as store:
+def test_an_unknown_request_has_no_answer(store_url: str) -> None:
+    with ResponseStore(store_url) as store:
         assert asyncio.run(store.get("unknown")) is None
 
 
-def test_the_first_answer_to_a_request_stays(tmp_path: Path) -> None:
-    with ResponseStore(url_of(tmp_path)) as store:
+def test_the_first_answer_to_a_request_stays(store_url: str) -> None:
+    with ResponseStore(store_url) as store:
         asyncio.run(store.put(make_response(usd=0.01)))
         asyncio.run(store.put(make_response(usd=0.02)))
 
         assert asyncio.run(store.get("k1")) == make_response(usd=0.01)
 
 
-def test_a_put_settles_its_reservation_in_the_same_step(tmp_path: Path) -> None:
+def test_a_put_books_its_charge_in_the_same_step(store_url: str) -> None:
     async def scenario(store: ResponseStore) -> tuple[float, float]:
-        await store.reserve("attempt-1", "run-1", 0.5)
+        await store.draw(make_draw(store, units_of(0.5)))
         reserved = store.spent("run-1")
-        await store.put(make_response(usd=0.02), spend_id="attempt-1")
+        charge = Charge("lease", units_of(0.02), units_of(0.5))
+        await store.put(make_response(usd=0.02), charge=charge)
         return reserved, store.spent("run-1")
 
-    with ResponseStore(url_of(tmp_path)) as store:
+    with ResponseStore(store_url) as store:
         assert asyncio.run(scenario(store)) == (0.5, 0.02)
 
 
-def test_the_spend_book_keeps_runs_apart(tmp_path: Path) -> None:
-    async def scenario(store: ResponseStore) -> None:
-        await store.reserve("attempt-1", "run-1", 0.5)
-        await store.reserve("attempt-2", "run-2", 0.25)
-        await store.settle("attempt-2", 0.125)
+def test_what_is_told_without_waiting_is_booked_in_order(store_url: str) -> None:
+    async def scenario(store: ResponseStore) -> float:
+        await store.draw(make_draw(store, units_of(0.5)))
+        store.settle_later(Charge("lease", units_of(0.125), units_of(0.25)))
+        return store.spent("run-1")
 
-    with ResponseStore(url_of(tmp_path)) as store:
-        asyncio.run(scenario(store))
-        spent = [store.spent(run) for run in ("run-1", "run-2", "run-3")]
-
-    assert spent == [0.5, 0.125, 0.0]
+    with ResponseStore(store_url) as store:
+        assert asyncio.run(scenario(store)) == 0.125 + 0.25
 
 
-def test_many_writers_of_several_loops_share_the_store(tmp_path: Path) -> None:
-    with ResponseStore(url_of(tmp_path)) as store:
+def test_many_writers_of_several_loops_share_the_store(store_url: str) -> None:
+    with ResponseStore(store_url) as store:
 
         async def put_many(loop: int) -> None:
             responses = [make_response(key=f"{loop}-{at}") for at in range(50)]
@@ -134,14 +142,14 @@ def test_many_writers_of_several_loops_share_the_store(tmp_path: Path) -> None:
         assert asyncio.run(get_all()) == 200
 
 
-def test_stores_opened_at_once_on_a_new_file_all_work(tmp_path: Path) -> None:
+def test_stores_opened_at_once_on_a_new_file_all_work(store_url: str) -> None:
     failures: list[BaseException] = []
     barrier = threading.Barrier(4)
 
     def open_and_put(name: int) -> None:
         try:
             barrier.wait()
-            with ResponseStore(url_of(tmp_path)) as store:
+            with ResponseStore(store_url) as store:
                 asyncio.run(store.put(make_response(key=f"{name}")))
         except BaseException as error:
             failures.append(error)
@@ -153,12 +161,12 @@ def test_stores_opened_at_once_on_a_new_file_all_work(tmp_path: Path) -> None:
         thread.join()
 
     assert failures == []
-    with ResponseStore(url_of(tmp_path)) as store:
+    with ResponseStore(store_url) as store:
         assert all(asyncio.run(store.get(f"{name}")) for name in range(4))
 
 
-def test_another_process_sees_an_answer_at_once(tmp_path: Path) -> None:
-    with ResponseStore(url_of(tmp_path)) as mine, ResponseStore(url_of(tmp_path)) as yours:
+def test_another_process_sees_an_answer_at_once(store_url: str) -> None:
+    with ResponseStore(store_url) as mine, ResponseStore(store_url) as yours:
         assert asyncio.run(yours.get("k1")) is None
         asyncio.run(mine.put(make_response()))
 
@@ -170,28 +178,28 @@ import asyncio, os, signal, sys
 from llms import responses
 from llms.completion import Answer
 from llms.responses import ResponseStore, StoredResponse
+from llms.spend import Charge, Draw, month_account, run_account, units_of
 
 async def main():
     store = ResponseStore(sys.argv[1])
-    await store.reserve("a1", "run-1", 0.5)
-    await store.reserve("a2", "run-1", 0.25)
+    caps = {run_account("run-1"): None, month_account("post", "2026-07"): None}
+    await store.claim("k1")
+    await store.draw(Draw("lease", "owner", store.keeper, caps, units_of(0.75), units_of(0.75)))
     response = StoredResponse("k1", "small", "alpha", "run-1", Answer("{}", "stop"), usd=0.125)
-    await store.put(response, spend_id="a1")
+    await store.put(response, charge=Charge("lease", units_of(0.125), units_of(0.5)))
     os.kill(os.getpid(), signal.SIGKILL)
 
 asyncio.run(main())
 """
 
 
-def test_a_killed_process_leaves_its_answers_and_the_worst_case_of_the_rest(tmp_path: Path) -> None:
+def test_a_killed_process_leaves_its_answers_and_the_worst_case_of_the_rest(store_url: str) -> None:
     root = Path(__file__).parents[1]
 
-    killed = subprocess.run(
-        [sys.executable, "-c", _KILLED, url_of(tmp_path)], cwd=root, check=False
-    )
+    killed = subprocess.run([sys.executable, "-c", _KILLED, store_url], cwd=root, check=False)
 
     assert killed.returncode == -signal.SIGKILL
-    with ResponseStore(url_of(tmp_path)) as store:
+    with ResponseStore(store_url) as store:
         assert store.spent("run-1") == 0.125 + 0.25
         assert asyncio.run(store.get("k1")) is not None
 
@@ -229,19 +237,19 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         ResponseStore(url_of(tmp_path / "file" / "below"))
 
 
-def test_a_full_store_refuses_the_reservation(
+def test_a_full_store_refuses_the_claim_before_anything_is_sent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def prepare_small(connection: sqlite3.Connection, record: object) -> None:
         prepare(connection, record)
-        connection.execute("PRAGMA max_page_count=20")
+        connection.execute("PRAGMA max_page_count=30")
 
     async def fill(store: ResponseStore) -> None:
-        for at in range(2000):
-            await store.reserve(f"attempt-{at}", "run-1", 0.1)
+        for at in range(5000):
+            await store.claim(f"{at:064}")
 
-    prepare = responses._prepare
-    monkeypatch.setattr(responses, "_prepare", prepare_small)
+    prepare = database._prepare_sqlite
+    monkeypatch.setattr(database, "_prepare_sqlite", prepare_small)
     with (
         ResponseStore(url_of(tmp_path)) as store,
         pytest.raises(StoreError, match=r"is full .*free space"),
@@ -273,8 +281,19 @@ def test_a_store_of_a_later_version_is_left_alone(tmp_path: Path) -> None:
         ResponseStore(url_of(tmp_path))
 
 
+def test_a_disk_that_is_nearly_full_stops_what_would_be_paid(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(responses, "LEAST_FREE_BYTES", 2**62)
+    with ResponseStore(url_of(tmp_path)) as store:
+        with pytest.raises(StoreError, match=r"nearly full: .* nothing is sent below"):
+            asyncio.run(store.claim("k1"))
+
+        asyncio.run(store.put(make_response()))  # what has been paid for is kept all the same
+
+
 @pytest.mark.parametrize(
-    "url", ["nonsense", "postgresql://user:secret@host/db", "sqlite://"], ids=str
+    "url", ["nonsense", "mysql://user:secret@host/db", "sqlite://", "postgresql://host"], ids=str
 )
 def test_a_url_that_cannot_be_used_is_refused_without_its_password(url: str) -> None:
     with pytest.raises(StoreError, match="sqlite:///path") as caught:

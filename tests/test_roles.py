@@ -1,241 +1,57 @@
-"""Ranking models for roles: thresholds, priorities, reasons."""
+"""What does each role demand of a model, on the scale of the catalog at hand?"""
 
 from dataclasses import replace
 from datetime import date
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from llms.catalog import CatalogModel, load_catalog
-from llms.roles import (
-    COMFORTABLE_MARGIN,
-    ROLES,
-    CallShape,
-    Ranking,
-    one_per_model,
-    pareto_front,
-    rank,
-    why_not,
-)
+from llms.catalog import Catalog, load_catalog
+from llms.roles import ROLES, demands_of
+from llms.scales import ScaleError
 from schemas.roles import Role
+from schemas.scales import Knot, ScaleChange
 
-MODELS = load_catalog().models
+CATALOG = load_catalog()
 
 
-def make_row(slug: str = "m", **values: object) -> CatalogModel:
-    """A model good enough for every role at $1 and $2, but for what its test is about."""
-    usual: dict[str, object] = {
-        "slug": slug,
-        "name": slug,
-        "creator": "C",
-        "api_id": f"c/{slug}",
-        "effort": "none",
-        "release_date": None,
-        "intelligence": 60.0,
-        "coding": 60.0,
-        "input_price": 1.0,
-        "output_price": 2.0,
-        "tps": None,
-        "ttft": None,
-        "context_window": 100_000,
-        "image_input": None,
-        "open_weights": None,
-        "index_output_mtok": 5.0,
-        "index_version": "2026-06",
-        "as_of": date(2026, 7, 10),
+def make_change(new_version: str) -> ScaleChange:
+    """A re-basing of intelligence that halves all points."""
+    return ScaleChange(
+        index="intelligence",
+        old_version="2026-06",
+        new_version=new_version,
+        found_on=date(2026, 8, 1),
+        knots=tuple(Knot(old=2 * n, new=n, low=n - 0.5, high=n + 0.5) for n in (0.5, 20, 40)),
+        shared=40,
+        moved=40,
+        spread=0.5,
+    )
+
+
+def make_catalog(version: str, *scales: ScaleChange) -> Catalog:
+    models = tuple(replace(m, index_version=version) for m in CATALOG.models)
+    return Catalog(models, "2026-08-01", "0" * 64, scales)
+
+
+def test_on_their_own_scale_thresholds_are_as_written() -> None:
+    demands = demands_of(CATALOG)
+
+    assert demands.specs == ROLES
+    assert demands.notes == ()
+
+
+def test_thresholds_go_through_a_rebasing_and_say_so() -> None:
+    demands = demands_of(make_catalog("2026-08", make_change("2026-08")))
+
+    assert {role: spec.min_intelligence for role, spec in demands.specs.items()} == {
+        role: spec.min_intelligence / 2 for role, spec in ROLES.items()
     }
-    return CatalogModel(**{**usual, **values})  # type: ignore[arg-type]
+    assert demands.specs[Role.TOOL_WORKER].min_coding == ROLES[Role.TOOL_WORKER].min_coding
+    [note] = demands.notes
+    assert "re-based on 2026-08-01" in note
+    assert "55 became 27.5" in note
 
 
-def slugs(ranking: Ranking) -> list[str]:
-    return [candidate.model.slug for candidate in ranking.candidates]
-
-
-def score() -> st.SearchStrategy[float | None]:
-    return st.none() | st.floats(min_value=0, max_value=100).map(lambda x: round(x, 1))
-
-
-@st.composite
-def rows(draw: st.DrawFn) -> list[CatalogModel]:
-    price = st.none() | st.sampled_from([0.0, 0.1, 0.5, 1.0, 2.0, 10.0])
-    mtok = st.none() | st.floats(min_value=0.1, max_value=300)
-    return [
-        make_row(
-            f"m{i}",
-            intelligence=draw(score()),
-            coding=draw(score()),
-            input_price=draw(price),
-            output_price=draw(price),
-            index_output_mtok=draw(mtok),
-            effort=draw(st.sampled_from([None, "none", "high"])),
-            context_window=draw(st.sampled_from([None, 1000, 1_000_000])),
-        )
-        for i in range(draw(st.integers(min_value=0, max_value=12)))
-    ]
-
-
-@given(models=rows(), role=st.sampled_from(Role), order=st.randoms(use_true_random=False))
-def test_a_ranking_is_total_and_does_not_depend_on_the_order_of_the_catalog(
-    models: list[CatalogModel], role: Role, order: object
-) -> None:
-    ranking = rank(role, models)
-    order.shuffle(models)  # type: ignore[attr-defined]
-
-    assert rank(role, models) == ranking
-    assert sorted(slugs(ranking) + [e.model.slug for e in ranking.left_out]) == sorted(
-        model.slug for model in models
-    )
-
-
-@given(models=rows(), role=st.sampled_from(Role))
-def test_no_candidate_is_below_a_threshold_or_of_unknown_price(
-    models: list[CatalogModel], role: Role
-) -> None:
-    spec = ROLES[role]
-
-    for candidate in rank(role, models).candidates:
-        model = candidate.model
-        assert model.intelligence is not None
-        assert model.intelligence >= spec.min_intelligence
-        assert spec.min_coding is None or (model.coding or 0) >= spec.min_coding
-        assert model.input_price is not None
-        assert model.output_price is not None
-        assert candidate.margin >= 0
-        assert candidate.reason
-
-
-@given(models=rows())
-def test_no_candidate_beats_one_on_the_pareto_front(models: list[CatalogModel]) -> None:
-    candidates = rank(Role.REASONING_WORKER, models).candidates
-    front = pareto_front(candidates)
-
-    for one in front:
-        for other in candidates:
-            costs = other.call_usd, -(other.model.intelligence or 0)
-            own = one.call_usd, -(one.model.intelligence or 0)
-            assert not (costs[0] <= own[0] and costs[1] <= own[1] and costs != own)
-    assert [c.model.slug for c in candidates[: len(front)]] == sorted(
-        (c.model.slug for c in front), key=[c.model.slug for c in candidates].index
-    )
-
-
-@pytest.mark.parametrize(
-    ("values", "reason"),
-    [
-        ({"intelligence": None}, "intelligence unknown"),
-        ({"intelligence": 39.9}, "intelligence 39.9 below 40"),
-        ({"coding": None}, "coding unknown"),
-        ({"coding": 39.0}, "coding 39 below 40"),
-        ({"output_price": None}, "price unknown"),
-        ({"context_window": None}, "context window unknown"),
-        ({"context_window": 3000}, "context window 3,000 below 3,400 tokens"),
-        ({}, None),
-    ],
-)
-def test_a_model_is_left_out_for_the_first_reason(
-    values: dict[str, object], reason: str | None
-) -> None:
-    assert why_not(make_row(**values), ROLES[Role.TOOL_WORKER]) == reason
-
-
-def test_a_model_that_cannot_be_had_is_left_out() -> None:
-    ranking = rank(
-        Role.EXTRACTION_WORKER, [make_row()], is_served=lambda _: False, served_by="somebody"
-    )
-
-    assert [entry.reason for entry in ranking.left_out] == ["not served by somebody"]
-
-
-def test_cost_counts_the_thinking_and_not_the_price_per_token() -> None:
-    plain = [make_row(f"p{i}", intelligence=10.0) for i in range(3)]
-    talkative = make_row("talkative", output_price=1.0, effort="max", index_output_mtok=200.0)
-    quiet = make_row("quiet", output_price=10.0)
-
-    assert slugs(rank(Role.EXTRACTION_WORKER, [*plain, talkative, quiet])) == ["quiet", "talkative"]
-
-
-def test_where_calls_cost_the_same_the_cleverer_model_comes_first() -> None:
-    models = [make_row("a"), make_row("b", intelligence=61.0)]
-
-    assert slugs(rank(Role.EXTRACTION_WORKER, models)) == ["b", "a"]
-
-
-def test_capability_does_not_ask_for_the_price_unless_two_are_equal() -> None:
-    models = [
-        make_row("cheap", intelligence=58.0, output_price=1.0),
-        make_row("dear", intelligence=59.0, output_price=100.0),
-        make_row("dearer", intelligence=59.0, output_price=200.0),
-    ]
-
-    assert slugs(rank(Role.ORCHESTRATOR, models)) == ["dear", "dearer", "cheap"]
-
-
-def test_reliability_takes_the_cheapest_with_room_above_the_thresholds() -> None:
-    enough = 40 + COMFORTABLE_MARGIN
-    models = [
-        make_row("narrow", intelligence=41.0, output_price=0.1),
-        make_row("narrower", coding=40.5, output_price=0.1),
-        make_row("comfortable", intelligence=enough, coding=enough, output_price=2.0),
-        make_row("clever", intelligence=90.0, coding=90.0, output_price=3.0),
-    ]
-
-    expected = ["comfortable", "clever", "narrow", "narrower"]
-    assert slugs(rank(Role.TOOL_WORKER, models)) == expected
-
-
-def test_balance_prefers_the_knee_of_the_front() -> None:
-    models = [
-        make_row("cheap", intelligence=46.0, input_price=0.1, output_price=0.1),
-        make_row("knee", intelligence=56.0, input_price=0.2, output_price=0.2),
-        make_row("beaten", intelligence=55.0, input_price=0.3, output_price=0.3),
-        make_row("dear", intelligence=60.0, input_price=20.0, output_price=20.0),
-    ]
-    ranking = rank(Role.REASONING_WORKER, models)
-
-    assert slugs(ranking) == ["knee", "cheap", "dear", "beaten"]
-    assert ranking.candidates[0].reason.startswith("the knee of the front")
-    assert ranking.candidates[-1].reason.startswith("beaten, front 2")
-
-
-def test_a_free_model_can_be_ranked_in_every_role() -> None:
-    models = [make_row("free", input_price=0.0, output_price=0.0), make_row("paid")]
-
-    assert all(slugs(rank(role, models))[0] == "free" for role in Role)
-
-
-def test_a_longer_call_needs_a_longer_window() -> None:
-    ranking = rank(Role.EXTRACTION_WORKER, [make_row()], shape=CallShape(100_000, 1))
-
-    assert not ranking.candidates
-
-
-def test_a_model_fails_over_to_another_model_and_not_to_itself() -> None:
-    same = make_row("a-high", api_id="c/a", effort="high", index_output_mtok=50.0)
-    models = [make_row("a"), same, make_row("b", output_price=90.0)]
-
-    ranked = one_per_model(rank(Role.EXTRACTION_WORKER, models).candidates)
-
-    assert [candidate.model.slug for candidate in ranked] == ["a", "b"]
-
-
-def test_every_role_has_candidates_in_the_shipped_catalog() -> None:
-    counts = {role: len(rank(role, MODELS).candidates) for role in Role}
-
-    assert counts == {
-        Role.ORCHESTRATOR: 6,
-        Role.REASONING_WORKER: 24,
-        Role.TOOL_WORKER: 37,
-        Role.EXTRACTION_WORKER: 56,
-        Role.FORMATTING_WORKER: 65,
-    }
-
-
-def test_taking_a_price_away_takes_the_model_away() -> None:
-    first = rank(Role.EXTRACTION_WORKER, MODELS).candidates[0].model
-    unpriced = [replace(m, input_price=None) if m == first else m for m in MODELS]
-
-    ranking = rank(Role.EXTRACTION_WORKER, unpriced)
-
-    assert first.slug not in slugs(ranking)
-    assert (first.slug, "price unknown") in [(e.model.slug, e.reason) for e in ranking.left_out]
+def test_a_scale_that_nothing_leads_to_stops_the_selection() -> None:
+    with pytest.raises(ScaleError, match="2027-01"):
+        demands_of(make_catalog("2027-01"))

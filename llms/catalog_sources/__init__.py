@@ -1,0 +1,1 @@
+"""What do others publish of models, and how does one catalog come out of it?"""
