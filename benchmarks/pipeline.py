@@ -45,8 +45,8 @@ def measure(source: str, lake: str) -> dict[str, Any]:
     taken = {"parsing": 0.0, "answering": 0.0, "ingest": 0.0, "extract": 0.0, "rest": 0.0}
     post = Endpoint.post
 
-    async def counted(self: Endpoint, body: bytes) -> Any:
-        raw = await post(self, body)
+    async def counted(self: Endpoint, *request: Any) -> Any:
+        raw = await post(self, *request)
         if isinstance(raw, RawResponse):
             taken["answering"] += float(raw.headers.get(PROCESSING_MS, 0)) / 1000
         return raw

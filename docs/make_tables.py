@@ -11,7 +11,7 @@ import sys
 import tempfile
 import types
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -83,6 +83,8 @@ _WORDS = {
     float: "number",
     bool: "yes or no",
     date: "date",
+    datetime: "date and time",
+    time: "time of day",
     type(None): "null",
     object: "anything",
 }

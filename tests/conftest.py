@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from tests.databases import postgres_server as postgres_server
 from tests.databases import postgres_url as postgres_url
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 
 # No test may depend on the providers of who runs it.
 os.environ["DOCMILL_CONFIG"] = ""
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("docmill", deadline=None)
+settings.load_profile("docmill")
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent

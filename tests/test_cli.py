@@ -161,7 +161,7 @@ class TestMistakes:
             (["run", "docs", "--profile", "opnai"], "did you mean 'openai'?"),
             (["run", "docs", "--profile", "openai", "--direct"], "set OPENAI_API_KEY"),
             (["run", "broken.yaml", "--direct"], "is not valid YAML"),
-            (["run", "wrong.yaml", "--direct"], "nonsense: Extra inputs are not permitted"),
+            (["run", "wrong.yaml", "--direct"], "nonsense: there is no such setting"),
             (["show", "nonsense"], "run 'nonsense' is not in the lake lake"),
             (["show", "last"], "has no runs yet; start one with"),
             (["verify", "nonsense"], "run 'nonsense' is not in the lake lake"),

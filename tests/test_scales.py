@@ -135,8 +135,8 @@ def test_any_rising_map_raises_an_alarm_and_thresholds_follow_it(
 
     for n, points in enumerate(old[1:-1], 1):
         carried = carry(points, "intelligence", [change])
-        # As wide as what is stated, or as the gap to the neighbours where models are few.
-        gap = max(new[n + 1] - new[n], new[n] - new[n - 1])
+        # As wide as what is stated, or as the gap to the next two neighbours where models are few.
+        gap = max(new[min(n + 2, count - 1)] - new[n], new[n] - new[max(n - 2, 0)])
         room = max(change.spread, carried.high - carried.low, gap)
         assert carried.points == pytest.approx(new[n], abs=room + 0.1)
 

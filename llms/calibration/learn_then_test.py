@@ -62,6 +62,10 @@ class Threshold:
     errors: int
 
 
+_SMALLEST_GAP = 1e-3
+"""Nearer than this to the rate to be certified, hundreds of thousands of labels would be needed."""
+
+
 def smallest_n(target: float, delta: float, *, error_rate: float = 0.0, chance: float = 0.8) -> int:
     """How many labelled answers it takes to certify a target, to be told before they are paid for.
 
@@ -76,7 +80,8 @@ def smallest_n(target: float, delta: float, *, error_rate: float = 0.0, chance: 
         ValueError: The expected rate is not below 1 - target: no number would do.
     """
     check_promise(target, delta)
-    if not 0 <= error_rate < 1 - target:
+    # Too close to the target counts as equal to it: 1 - 0.95 is a little more than 0.05.
+    if not 0 <= error_rate <= 1 - target - _SMALLEST_GAP:
         raise ValueError(
             f"an expected error rate of {error_rate:g} cannot be certified as {1 - target:g} at "
             "most, however many answers are labelled; expect fewer errors or lower the target"
