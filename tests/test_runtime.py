@@ -77,12 +77,13 @@ def test_what_a_run_spent_before_counts_against_its_budget(
     job = make_job(invoices(tmp_path / "docs", 1), profile="openai", budget_usd=1.0)
     manifest = start_run(job, env=paid.ENV, run_id="night")
     runtime = runtime_of(job.lake, "night")
-    runtime.run(runtime.store.reserve("s1", "night", 0.25))
+    runtime.run(runtime.budget.acquire(0.25, "s1"))
     close_runtime(job.lake, "night")
 
     again = Runtime(manifest, Lake(job.lake))
 
-    assert again.budget.spent_usd == pytest.approx(0.25)
+    # Money is taken in leases a little larger than a call: a killed one counts whole.
+    assert again.budget.spent_usd >= 0.25
     again.close()
 
 
@@ -120,9 +121,9 @@ class TestResponsesUrl:
     def test_a_database_that_is_not_supported_is_said(
         self, lake: Lake, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setenv(RESPONSES_URL, "postgresql://user:hunter2@db/answers")
+        monkeypatch.setenv(RESPONSES_URL, "mysql://user:hunter2@db/answers")
 
-        with pytest.raises(StoreError, match="use sqlite:///path") as caught:
+        with pytest.raises(StoreError, match="SQLite or PostgreSQL") as caught:
             runtime_of(lake.url, "night")
 
         assert "hunter2" not in str(caught.value)
