@@ -67,8 +67,8 @@ def fit(examples: Sequence[Example]) -> Fitted:
     logistic_only, with_line = [0.0] * len(examples), [0.0] * len(examples)
     for fold in set(folds):
         rest = [one for one, other in zip(examples, folds, strict=True) if other != fold]
-        shape = _fit_once(rest, is_isotonic=False)
-        line = _fit_once(rest, is_isotonic=True)
+        shape = _fit_logistic(rest)
+        line = _with_steps(shape, rest)
         for n, example in enumerate(examples):
             if folds[n] == fold:
                 logistic_only[n] = confidence(shape, example.signals)
@@ -76,10 +76,14 @@ def fit(examples: Sequence[Example]) -> Fitted:
     is_right = [example.is_right for example in examples]
     is_isotonic = _is_better(with_line, logistic_only, is_right)
     held_out = with_line if is_isotonic else logistic_only
-    merits = direction(held_out, is_right)
-    model = _fit_once(examples, is_isotonic=is_isotonic).model_copy(
+    model = _fit_logistic(examples)
+    if is_isotonic:
+        model = _with_steps(model, examples)
+    # Where all answers share one confidence, the held-out ones differ by nothing but their part.
+    merits = None if model.kind == "constant" else direction(held_out, is_right)
+    model = model.model_copy(
         update={
-            "auc": merits.auc if merits else None,
+            "auc": merits and merits.auc,
             "log_loss": fmean(_losses(held_out, is_right)),
             "brier": fmean((p - r) ** 2 for p, r in zip(held_out, is_right, strict=True)),
         }
@@ -118,8 +122,8 @@ class _Column:
         return (level / self.spread, *missing)
 
 
-def _fit_once(examples: Sequence[Example], *, is_isotonic: bool) -> ConfidenceModel:
-    """A model fitted to all of some examples, its figures of merit left open."""
+def _fit_logistic(examples: Sequence[Example]) -> ConfidenceModel:
+    """A logistic model fitted to all of some examples, its figures of merit left open."""
     is_right = [example.is_right for example in examples]
     right = sum(is_right)
     plain = ConfidenceModel(
@@ -142,7 +146,7 @@ def _fit_once(examples: Sequence[Example], *, is_isotonic: bool) -> ConfidenceMo
         dropped[contrary.signal] = "beside the other signals it points the other way"
     if not columns:
         return plain.model_copy(update={"dropped": dropped})
-    model = plain.model_copy(
+    return plain.model_copy(
         update={
             "kind": "logistic",
             "base": base,
@@ -151,10 +155,15 @@ def _fit_once(examples: Sequence[Example], *, is_isotonic: bool) -> ConfidenceMo
             "flipped": tuple(column.signal for column in columns if column.sign < 0),
         }
     )
-    if not is_isotonic:
+
+
+def _with_steps(model: ConfidenceModel, examples: Sequence[Example]) -> ConfidenceModel:
+    """The model with a rising line in the place of the logistic function."""
+    if model.kind == "constant":
         return model
     scores = [_score(model, example.signals) for example in examples]
-    return model.model_copy(update={"kind": "isotonic", "steps": fit_steps(scores, is_right)})
+    steps = fit_steps(scores, [example.is_right for example in examples])
+    return model.model_copy(update={"kind": "isotonic", "steps": steps})
 
 
 def _columns(examples: Sequence[Example]) -> tuple[list[_Column], dict[Signal, str]]:
