@@ -7,6 +7,7 @@ import typer
 from flows.console import DONE, FAILED, PARKED, fail, print_json, watching
 from flows.job_options import LaneOption, ModelOption, ReadyByOption, job_of
 from flows.models_cli import app as models_app
+from flows.replay_cli import replay
 from flows.simulate_cli import simulate
 
 if TYPE_CHECKING:
@@ -374,6 +375,7 @@ def _backfill(plan: "Backfill", backfill_id: str | None, *, direct: bool) -> "Ba
         fail(error)
 
 
+app.command()(replay)
 app.command()(simulate)
 
 

@@ -1,11 +1,13 @@
 """How do recorded answers get from a Parquet file into memory, checked?"""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from llms.policies.recorded import Recorded, ReplayError, cheapest_first
+from llms.policies.recorded import Recorded, ReplayError, cheapest_first, check_model
 
 _NEEDED: dict[str, Any] = {"query_id": pl.String, "model": pl.String, "correct": pl.Float64}
 _OPTIONAL: dict[str, Any] = {
@@ -124,3 +126,35 @@ def _check_rows(path: Path, frame: pl.DataFrame) -> None:
                 f"{path}: {name} of {row['model']} on query {row['query_id']} is {row[name]}, "
                 "which is no cost"
             )
+
+
+def with_prices(recorded: Recorded, prices: Mapping[str, float]) -> Recorded:
+    """The same answers with a cost per call, in US dollars, for some of the models.
+
+    Raises:
+        ReplayError: There is no such model.
+    """
+    for model in prices:
+        check_model(recorded, model)
+    flat = {model: (usd,) * len(recorded) for model, usd in prices.items()}
+    answer_cost = {**recorded.answer_cost, **flat}
+    return replace(
+        recorded,
+        models=cheapest_first(recorded.models, answer_cost),
+        cost={**recorded.cost, **flat},
+        answer_cost=answer_cost,
+    )
+
+
+def without_models(recorded: Recorded, models: Sequence[str]) -> Recorded:
+    """The same answers but those of some models.
+
+    Raises:
+        ReplayError: There is no such model, or none is left.
+    """
+    for model in models:
+        check_model(recorded, model)
+    left = [model for model in recorded.models if model not in models]
+    if not left:
+        raise ReplayError(f"{recorded.dataset} has no model left without {', '.join(models)}")
+    return recorded.among(left)

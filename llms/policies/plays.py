@@ -112,6 +112,18 @@ def outcome(policy: Policy | Mixed, recorded: Recorded) -> Outcome:
     return Outcome(policy.name, correct, cost, calls)
 
 
+def pooled(name: str, outcomes: Sequence[Outcome]) -> Outcome:
+    """The outcomes on several sets of queries as one, in their order."""
+    correct = tuple(right for one in outcomes for right in one.correct)
+    cost = tuple(usd for one in outcomes for usd in one.cost)
+    models = dict.fromkeys(model for one in outcomes for model in one.calls)
+    calls = {
+        model: sum(one.calls.get(model, 0.0) * len(one.cost) for one in outcomes) / len(cost)
+        for model in models
+    }
+    return Outcome(name, correct, cost, calls)
+
+
 def _cost(recorded: Recorded, i: int, play: Play) -> float:
     total = 0.0
     for place, model in enumerate(play.asked):

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from itertools import pairwise
 from statistics import fmean
 from typing import Any, Self
@@ -87,6 +88,11 @@ class Recorded:
             kind=tuple(self.kind[i] for i in rows) if self.kind else (),
         )
 
+    def without(self, part: Self) -> Self:
+        """The queries that are not in `part`."""
+        left = set(part.query_ids)
+        return self.only([i for i, name in enumerate(self.query_ids) if name not in left])
+
     def among(self, models: Sequence[str]) -> Self:
         """The same queries with some of the models, which keep their order."""
         return replace(self, models=tuple(name for name in self.models if name in set(models)))
@@ -116,6 +122,15 @@ def cheapest_first(
         return (mean is None, mean or 0.0, name)
 
     return tuple(sorted(models, key=place))
+
+
+def check_model(recorded: Recorded, name: str) -> str:
+    """`name`, if there is such a model; else a `ReplayError` that says which there are."""
+    if name in recorded.models:
+        return name
+    guess = get_close_matches(name, recorded.models, n=1)
+    hint = f"did you mean {guess[0]!r}?" if guess else f"there are {', '.join(recorded.models)}"
+    raise ReplayError(f"{recorded.dataset} has no model {name!r}; {hint}")
 
 
 def _mean(column: Sequence[float | None]) -> float | None:
