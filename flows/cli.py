@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from flows.cache_cli import app as cache_app
 from flows.console import DONE, FAILED, PARKED, fail, print_json, watching
 from flows.job_options import LaneOption, ModelOption, ReadyByOption, job_of
 from flows.models_cli import app as models_app
@@ -23,6 +24,7 @@ app = typer.Typer(
     # Plain help: rich would cost half of the time that `docmill --help` takes.
     rich_markup_mode=None,
 )
+app.add_typer(cache_app, name="cache", help="The response store: what it holds and what may go.")
 app.add_typer(models_app, name="models", help="Which models there are, and who plays which role.")
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]

@@ -159,13 +159,22 @@ class ResponseStore:
         """Give a claim back whose request was not sent."""
         self._writer.tell(_Write(release=key))
 
-    async def put(self, response: StoredResponse, *, charge: Booking | None = None) -> None:
+    async def put(
+        self,
+        response: StoredResponse,
+        *,
+        charge: Booking | None = None,
+        is_claimed: bool | None = None,
+    ) -> None:
         """Store an answer; book its charge and give its claim back in the same transaction.
+
+        Without a word on it, an answer is taken to be claimed if there is a charge.
 
         An answer to the same request that another process stored meanwhile stays.
         """
-        claimed = response.key if charge is not None else None
-        await self._writer.ask(_Write(put=response, charge=charge, release=claimed))
+        claimed = charge is not None if is_claimed is None else is_claimed
+        release = response.key if claimed else None
+        await self._writer.ask(_Write(put=response, charge=charge, release=release))
 
     async def settle(self, charge: Booking, *, key: str | None = None) -> None:
         """Book what a call has cost that brought no answer, and give the claim of `key` back."""
@@ -193,7 +202,7 @@ class ResponseStore:
         """What of that is held for requests in a batch, whose answers have not come."""
         account = spend.run_account(run_id)
         found = self.read(lambda connection: holds.held(connection, account))
-        return spend.in_usd(sum(found.values()))
+        return spend.in_usd(sum(hold.units for hold in found.values()))
 
     def open_run(self, run_id: str, job: str, lake: str) -> None:
         """Note that a run uses the store: until it has ended, no answer of its time is pruned."""
@@ -237,6 +246,10 @@ class ResponseStore:
             with self.database.writing(connection) as now:
                 return change(connection, now)
 
+        return self._writer.call(work)
+
+    def alone(self, work: Callable[[sa.Connection], T]) -> T:
+        """Do something that no transaction may surround, after all that is queued."""
         return self._writer.call(work)
 
     def close(self) -> None:
