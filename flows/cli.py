@@ -81,6 +81,10 @@ def resume(
     budget: Annotated[
         float | None, typer.Option(min=0, help="A new cap for the whole run, in US dollars.")
     ] = None,
+    monthly_budget: Annotated[
+        float | None,
+        typer.Option(min=0, help="A new cap for the job's runs in this month, in US dollars."),
+    ] = None,
     direct: Annotated[
         bool, typer.Option("--direct", help="Run the same stages without Prefect.")
     ] = False,
@@ -90,9 +94,9 @@ def resume(
     manifest = _manifest(lake, run_id)
     if manifest.status.value == "done" and manifest.outputs:
         fail(f"run {run_id} is done; there is nothing to resume")
-    job = manifest.job
-    if budget is not None:
-        job = job.model_copy(update={"budget_usd": budget})
+    wanted = {"budget_usd": budget, "monthly_budget_usd": monthly_budget}
+    new = {name: usd for name, usd in wanted.items() if usd is not None}
+    job = manifest.job.model_copy(update=new)
     _finish(_run(job, direct=direct, quiet=as_json, run_id=run_id), as_json=as_json)
 
 

@@ -119,7 +119,7 @@ def start_run(
     """Fix everything a run depends on and write its first manifest.
 
     A run id that the lake knows means going on with that run: its job, models and prices stay as
-    they were pinned, but for the budget, which may be raised.
+    they were pinned, but for the budgets, which may be raised.
 
     Raises:
         JobError, ProviderError, CatalogError: The job, a key or a model is at fault; no document
@@ -136,7 +136,11 @@ def start_run(
         _check_resumable(lake, pinned)
         _check_keys(pinned.resolution, pinned.job, env)
         book_lost(lake, run_id)
-        kept = pinned.job.model_copy(update={"budget_usd": job.budget_usd})
+        caps = {
+            "budget_usd": job.budget_usd,
+            "monthly_budget_usd": job.monthly_budget_usd,
+        }
+        kept = pinned.job.model_copy(update=caps)
         manifest = pinned.model_copy(update={"job": kept, "status": RunStatus.RUNNING})
     else:
         resolution = resolve_models(job, env, parent=parent)

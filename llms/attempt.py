@@ -166,7 +166,9 @@ class Sender:
             charge = None
             if lane is Lane.BATCH:
                 is_sent = False  # what lies in a batch stays there, and its money is held
-            if reservation is not None and not reservation.is_held:
+            if reservation is not None and reservation.is_held:
+                self._budget.leave(reservation)
+            elif reservation is not None:
                 charge = self._budget.settle(reservation, worst_usd if is_sent else 0.0)
             if pays:
                 self._store.settle_later(charge, key=row.request_key)
@@ -203,6 +205,10 @@ class Sender:
             is_throttled = outcome.failure_class is FailureClass.RATE_LIMITED
             if permit is not None and is_throttled and not outcome.is_unexecuted:
                 limiter.throttled(permit)
+        if pays and reservation.is_pending:
+            # It lay in a batch that another run pays, or in none: nothing is held for it here.
+            row.from_store = isinstance(outcome, Answer)
+            row.stored_usd, row.usd, row.usd_is_upper_bound = row.usd, 0.0, False
         charge = self._budget.settle(reservation, row.usd)
         if permit is not None:
             limiter.settle(permit, used)
@@ -211,6 +217,8 @@ class Sender:
         if isinstance(outcome, Failure):
             if charge is not None:
                 await self._store.settle(charge, key=row.request_key)
+            elif pays:
+                self._store.release(row.request_key)
             return Sent(outcome, row, without)
         stored = StoredResponse(
             key=row.request_key,
@@ -218,10 +226,10 @@ class Sender:
             provider=model.provider,
             run_id=self._run_id,
             answer=outcome,
-            usd=row.usd,
+            usd=row.stored_usd if row.from_store else row.usd,
             lost_usd=lost_usd,
         )
-        await self._store.put(stored, charge=charge)
+        await self._store.put(stored, charge=charge, is_claimed=pays)
         return Sent(stored, row, without)
 
     def book_stored(
@@ -251,7 +259,7 @@ class Sender:
 
     async def aclose(self) -> None:
         """Close every connection, and give back the money that no call needs."""
-        self._budget.give_back()
+        await self._budget.aclose()
         for endpoint in self._endpoints.values():
             await endpoint.aclose()
         self._endpoints.clear()

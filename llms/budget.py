@@ -7,7 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from llms.failures import CallError, FailureClass
+from llms.accounts import Account
+from llms.failures import CallError
 from llms.holds import Hold, Settlement, held
 from llms.responses import ResponseStore
 from llms.spend import (
@@ -15,7 +16,6 @@ from llms.spend import (
     Charge,
     Draw,
     Grant,
-    cap_units,
     in_usd,
     month_account,
     run_account,
@@ -39,8 +39,9 @@ class Reservation:
     """Money set aside for one call; settled exactly once.
 
     `month` is that of the lease it is of, `key` the request of the call. A request for a batch is
-    `is_pending` until there is one, with nothing set aside; then `is_held`, booked apart from any
-    lease (`llms.holds`), by `lease` if it was by this process.
+    `is_pending` until there is one, with nothing set aside, and stays so where the batch is one
+    that another run pays; then `is_held`, booked apart from any lease (`llms.holds`), by `lease` if
+    it was by this process.
     """
 
     usd: float
@@ -51,30 +52,6 @@ class Reservation:
     is_held: bool = False
     lease: str | None = None
     is_open: bool = True
-
-
-@dataclass(slots=True)
-class _Account:
-    """What this process knows of an account, in units.
-
-    `taken` by others and `alive` in the hands of others who live, as of the last draw; `settled`
-    and `reserved` by this process, as of now.
-    """
-
-    name: str
-    cap: int | None
-    taken: int = 0
-    alive: int = 0
-    settled: int = 0
-    reserved: int = 0
-
-    def allows(self, units: int) -> bool:
-        """Whether so much may be reserved; not after a call that cost more than its worst case."""
-        return self.cap is None or self.taken + self.settled + self.reserved + units <= self.cap
-
-    def is_hopeless(self, units: int) -> bool:
-        """Whether so much could not be had even if every call in flight turned out to be free."""
-        return self.cap is not None and self.taken - self.alive + self.settled + units > self.cap
 
 
 class Budget:
@@ -115,10 +92,10 @@ class Budget:
         self._job = job
         self._now = now
         self._owner = uuid.uuid4().hex
-        self._run = _Account(run_account(run_id), _cap(cap_usd))
+        self._run = Account.of(run_account(run_id), cap_usd)
         self._run.taken = store.taken(self._run.name)
         self._month = ""
-        self._months: dict[str, _Account] = {}
+        self._months: dict[str, Account] = {}
         self._this_month = self._open_month()
         self._free = 0
         self._wanted = 0
@@ -171,8 +148,9 @@ class Budget:
             StoreError: The book cannot be written.
         """
         units = units_at_most(worst_usd)
-        if (in_hold := self._held.pop(key, None)) is not None:
-            kept = Reservation(in_usd(in_hold), in_hold, self._month, key, is_held=True)
+        if (hold := self._held.pop(key, None)) is not None:
+            kept = Reservation(in_usd(hold.units), hold.units, "", key)
+            self._adopt(kept, hold)
             if in_batch:
                 return kept
             self._store.settle_later(self.release(kept))
@@ -223,8 +201,35 @@ class Budget:
         for one in reservations:
             if one.key in keys:
                 one.is_pending, one.is_held, one.lease = False, True, draw.lease
+                one.month = draw.lease.rpartition(":")[2]
                 for name in draw.caps:
                     names[name].settled += one.units
+                    names[name].held += one.units
+
+    def leave(self, reservation: Reservation) -> None:
+        """Note that nobody here waits any more for a request in a batch, whose money stays held."""
+        reservation.is_open = False
+        if reservation.lease:
+            for account in (self._run, self._months[reservation.month]):
+                account.held -= reservation.units
+
+    async def adopt(self, reservations: Sequence[Reservation]) -> None:
+        """Take over what the run holds for requests that lie in a batch of an earlier process."""
+        pending = {one.key: one for one in reservations if one.is_pending and one.units}
+        if pending:
+            name = self._run.name
+            found = await asyncio.to_thread(
+                self._store.read, lambda connection: held(connection, name)
+            )
+            for key in pending.keys() & found.keys():
+                self._adopt(pending[key], found[key])
+
+    def _adopt(self, reservation: Reservation, hold: Hold) -> None:
+        """What is held is among what others have taken, by all that this process knows."""
+        reservation.usd, reservation.units = in_usd(hold.units), hold.units
+        reservation.is_pending, reservation.is_held = False, True
+        months = {account.name: month for month, account in self._months.items()}
+        reservation.month = months.get(hold.month_account, "")
 
     def refusal(self, reservation: Reservation) -> CallError | None:
         """Why a request that nothing could be held for is not to be paid for; null if it may be
@@ -234,6 +239,12 @@ class Budget:
             if account.is_hopeless(reservation.units):
                 return self._refusal(account, reservation.units)
         return None
+
+    async def aclose(self) -> None:
+        """Return everything that no call needs, once nothing is asked of the book any more."""
+        if self._drawing is not None:
+            await asyncio.wait([self._drawing])
+        self.give_back()
 
     def give_back(self) -> None:
         """Return to the book what the lease holds and no call needs."""
@@ -264,10 +275,11 @@ class Budget:
         if reservation.is_pending:
             return None
         if reservation.is_held:
-            for account in (self._run, self._months[reservation.month]):
-                # What another process holds is among what others have taken.
+            month = self._months.get(reservation.month)
+            for account in (self._run, month) if month else (self._run,):
                 if reservation.lease:
                     account.settled += spent - units
+                    account.held -= units
                 else:
                     account.taken += spent - units
             self._freed.set()
@@ -289,7 +301,7 @@ class Budget:
         return self.settle(reservation, 0.0)
 
     @property
-    def _accounts(self) -> tuple[_Account, _Account]:
+    def _accounts(self) -> tuple[Account, Account]:
         return self._run, self._this_month
 
     def _lease(self, month: str) -> str:
@@ -298,9 +310,11 @@ class Budget:
     def _fits(self, units: int) -> bool:
         return self._free >= units and all(a.allows(units) for a in self._accounts)
 
-    def _open_month(self) -> _Account:
+    def _open_month(self) -> Account:
         self._month = f"{self._now():%Y-%m}"
-        account = _Account(month_account(self._job, self._month), _cap(self.monthly_cap_usd))
+        if self._month in self._months:  # the clock was put back over the end of a month
+            return self._months[self._month]
+        account = Account.of(month_account(self._job, self._month), self.monthly_cap_usd)
         account.taken = self._store.taken(account.name) if account.cap is not None else 0
         self._months[self._month] = account
         return account
@@ -372,24 +386,14 @@ class Budget:
                 account.taken = grant.taken[account.name]
                 account.alive = grant.alive[account.name]
 
-    def _refusal(self, account: _Account, units: int) -> CallError:
-        spent = in_usd(account.taken + account.settled)
-        reserved = in_usd(account.reserved)
+    def _refusal(self, account: Account, units: int) -> CallError:
         if account is self._run:
-            what = f"the budget of ${self.cap_usd:.6g} does"
+            what = f"the budget of ${self.cap_usd:.6g}"
             remedy = "raise `budget_usd` and resume the run"
         else:
             what = (
                 f"the budget of ${self.monthly_cap_usd:.6g} of job {self._job} for {self._month} "
-                "(UTC) does"
+                "(UTC)"
             )
             remedy = "raise `monthly_budget_usd` or wait for the next month, and resume the run"
-        return CallError.of(
-            FailureClass.BUDGET,
-            f"{what} not allow a call that may cost ${in_usd(units):.6g}: ${spent:.6g} spent, "
-            f"${reserved:.6g} reserved for calls in flight; {remedy}",
-        )
-
-
-def _cap(usd: float | None) -> int | None:
-    return None if usd is None else cap_units(usd)
+        return account.refusal(units, what, remedy)

@@ -7,7 +7,7 @@ replaces the worst case by what the answer has cost. Both happens in one transac
 no kill can lose money or count it twice, and no clock has a say in it.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -96,24 +96,32 @@ def settle(connection: sa.Connection, settlements: Sequence[Settlement]) -> None
             accounts[account] = accounts.get(account, 0) + change
         if done and done.lease:
             leases[done.lease] = leases.get(done.lease, 0) + change
-    keys = sorted({row.key for row in found})
-    for start in range(0, len(keys), _MOST_KEYS):
-        connection.execute(_DROP, {"keys": keys[start : start + _MOST_KEYS]})
+    spend_up(connection, {row.key for row in found})
     _change(connection, ACCOUNTS, accounts)
     _change(connection, LEASES, leases)
 
 
-def held(connection: sa.Connection, run_account: str) -> dict[str, int]:
-    """What is held for a run, in units, by the keys of the requests."""
+def held(connection: sa.Connection, run_account: str) -> dict[str, Hold]:
+    """What is held for a run, by the keys of the requests."""
     found = connection.execute(sa.select(HOLDS).where(HOLDS.c.run_account == run_account))
-    return {row.key: row.units for row in found}
+    return {row.key: Hold(row.key, row.run_account, row.month_account, row.units) for row in found}
+
+
+def spend_up(connection: sa.Connection, keys: Collection[str]) -> None:
+    """Let what is held for requests stay spent for good: nobody will find out what they cost."""
+    for some in _parts(sorted(keys)):
+        connection.execute(_DROP, {"keys": some})
+
+
+def _parts(keys: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (keys[start : start + _MOST_KEYS] for start in range(0, len(keys), _MOST_KEYS))
 
 
 def _rows(connection: sa.Connection, about: Collection[Hold | Settlement]) -> list[sa.Row[object]]:
     keys = sorted({one.key for one in about})
     found: list[sa.Row[object]] = []
-    for start in range(0, len(keys), _MOST_KEYS):
-        found += connection.execute(_OF_KEYS, {"keys": keys[start : start + _MOST_KEYS]}).all()
+    for some in _parts(keys):
+        found += connection.execute(_OF_KEYS, {"keys": some}).all()
     return found
 
 

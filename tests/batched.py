@@ -122,6 +122,7 @@ class Bench:
     lanes: Mapping[str, Lane] = field(default_factory=lambda: dict(ALL_BATCH))
     offered: tuple[Lane, ...] = tuple(Lane)
     cap_usd: float | None = None
+    run_id: str = "run-1"
     leave_at: float | None = None
     round_s: float = 0.0
 
@@ -194,25 +195,25 @@ class Bench:
                     self.rows += client.attempts
                     await client.aclose()
                     self.spent_usd = budget.spent_usd
-                    self.booked_usd = store.spent("run-1")
+                    self.booked_usd = store.spent(self.run_id)
 
         return asyncio.run(run())
 
     def _client(self, store: ResponseStore, tamper: Filter | None) -> tuple[Client, Budget]:
         provider = Provider(name="sim", base_url="http://sim/v1", lanes=self.offered)
-        budget = Budget(store, "run-1", cap_usd=self.cap_usd)
+        budget = Budget(store, self.run_id, cap_usd=self.cap_usd)
         plan = LanePlan(self.lanes, self.leave_at, self.round_s)
         lanes = Lanes(
             plan,
             {"sim": provider},
             store=store,
-            run_id="run-1",
+            run_id=self.run_id,
             budget=budget,
             now=self.now,
             sleep=self.clock.sleep,
         )
         client = Client(
-            run_id="run-1",
+            run_id=self.run_id,
             resolution=Resolution(
                 profile="test",
                 roles={Role.EXTRACTION_WORKER: tuple(self.models)},

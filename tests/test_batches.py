@@ -1,5 +1,6 @@
 """The batch lane: whatever happens to batches, every question is answered and paid for once."""
 
+import asyncio
 import json
 from collections import Counter
 from pathlib import Path
@@ -9,6 +10,7 @@ import httpx2
 import pytest
 
 from llms.calls import Reply
+from llms.client import Client
 from llms.failures import CallError, FailureClass
 from schemas.providers import Lane
 from schemas.roles import Role
@@ -160,6 +162,18 @@ def test_batches_stay_under_the_limit_of_enqueued_tokens(tmp_path: Path) -> None
     check_books(bench)
 
 
+def test_what_waits_for_room_when_the_time_is_up_is_asked_online(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, batches={"enqueued_tokens": 5000, "turnaround": 36_000}, round_s=600)
+    bench.leave_at = bench.now() + 18_000
+
+    replies = bench.ask(*make_calls(20))
+
+    assert all(isinstance(reply, Reply) for reply in replies)
+    assert lanes(bench)["standard"] > 10
+    assert bench.stats.paid.requests == 20
+    check_books(bench)
+
+
 def test_a_question_too_large_for_any_batch_is_asked_online(tmp_path: Path) -> None:
     bench = Bench(tmp_path, batches={"enqueued_tokens": 500})
 
@@ -295,6 +309,70 @@ def test_a_request_that_the_results_do_not_name_may_have_been_paid(tmp_path: Pat
     assert Counter(row.outcome for row in bench.rows) == {"connection": 2, "ok": 2}
     assert all(row.usd_is_upper_bound for row in bench.rows if row.outcome == "connection")
     assert bench.booked_usd >= bench.stats.paid.usd
+
+
+def test_a_run_that_waits_for_the_batch_of_another_one_pays_nothing_for_it(
+    tmp_path: Path,
+) -> None:
+    bench = Bench(tmp_path)
+    calls = make_calls(5)
+    bench.killed(*calls, when=at("GET", "/v1/batches/batch_000001"))
+    held_usd = bench.booked_usd
+    bench.rows.clear()
+
+    bench.run_id = "run-2"
+    replies = bench.ask(*calls)
+
+    assert all(isinstance(reply, Reply) and reply.from_store for reply in replies)
+    assert {(row.usd, row.from_store) for row in bench.rows} == {(0.0, True)}
+    assert bench.booked_usd == 0
+    assert sum(row.stored_usd for row in bench.rows) == pytest.approx(bench.stats.paid.usd)
+
+    bench.run_id = "run-1"
+    bench.ask(*calls)
+
+    # Whoever put them into the batch pays, and its worst case is free again.
+    assert bench.booked_usd == pytest.approx(bench.stats.paid.usd)
+    assert held_usd > bench.booked_usd
+    assert bench.stats.batches == {"completed": 1}
+
+
+def test_a_question_online_waits_for_money_that_lies_in_a_batch(tmp_path: Path) -> None:
+    # The worst case of the batch and that of the question online do not fit under the cap.
+    bench = Bench(tmp_path, cap_usd=0.0105)
+
+    async def use(client: Client) -> list[Reply | BaseException]:
+        batched = asyncio.create_task(client(make_call(0)))
+        while not bench.stats.batches:
+            await asyncio.sleep(0)
+        online = client(make_call(1, stage="route"))
+        return list(await asyncio.gather(batched, online, return_exceptions=True))
+
+    replies = bench.process(use)
+
+    assert all(isinstance(reply, Reply) for reply in replies), replies
+    assert lanes(bench) == {"batch": 1, "standard": 1}
+    check_books(bench)
+
+
+def test_what_of_a_batchs_results_could_be_read_counts(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, {"faults": {"server_error": 0.3}, "seed": 3})
+    files: list[str] = []
+
+    def lose_errors(request: httpx2.Request) -> httpx2.Response | None:
+        path = request.url.path
+        if not path.endswith("/content"):
+            return None
+        if path not in files:
+            files.append(path)
+        gone = {"error": {"message": "no such file"}}
+        return httpx2.Response(404, json=gone) if files.index(path) == 1 else None
+
+    bench.ask(*make_calls(30), tamper=lose_errors)
+
+    # The answers stood in the first file: none of them was asked for again.
+    assert len(files) > 1
+    assert bench.stats.repeats.paid == 0
 
 
 def test_a_process_that_comes_back_later_finds_what_was_answered_meanwhile(tmp_path: Path) -> None:

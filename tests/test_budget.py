@@ -365,6 +365,28 @@ class TestMonths:
 
         do(scenario())
 
+    def test_a_clock_that_is_put_back_over_the_end_of_a_month_loses_no_money(self) -> None:
+        bank, clock = Bank(), Clock()
+        teller = bank.teller()
+
+        async def scenario() -> None:
+            budget = make_budget(teller, monthly_cap_usd=1.0, now=clock)
+            july, clock.time = clock.time, datetime(2026, 8, 1, tzinfo=UTC)
+            early = await budget.acquire(0.25)
+            clock.time = july
+            late = await budget.acquire(0.5)
+            clock.time = datetime(2026, 8, 1, tzinfo=UTC)
+            await spend(budget, teller, 0.25, 0.25)
+            for reservation in (early, late):
+                teller.settle_later(budget.settle(reservation, 0.125))
+            budget.give_back()
+
+        do(scenario())
+        teller.book_all()
+
+        names = ("run night", "month 2026-07 post", "month 2026-08 post")
+        assert [in_usd(bank.taken(name)) for name in names] == [0.5, 0.125, 0.375]
+
     def test_a_new_month_begins_with_its_own_cap_and_books_late_answers_in_the_old_one(
         self,
     ) -> None:

@@ -40,6 +40,11 @@ def hold(
     return spend.hold(connection, draw, wanted, now=0.0, dead_after_s=60.0)
 
 
+def held(connection: sa.Connection) -> dict[str, int]:
+    """What is held for the run, in units by key."""
+    return {key: one.units for key, one in holds.held(connection, RUN).items()}
+
+
 def settle(connection: sa.Connection, key: str, spent: int, **more: Any) -> None:
     """Settle a request."""
     done = Settlement(key, more.get("run", RUN), spent, more.get("lease"))
@@ -54,7 +59,7 @@ def test_what_is_held_counts_as_spent_until_it_is_known_what_it_cost() -> None:
 
         assert before == (30, 30)
         assert (spend.taken(book, RUN), spend.taken(book, MONTH)) == (24, 24)
-        assert holds.held(book, RUN) == {"b": 20}
+        assert held(book) == {"b": 20}
 
 
 def test_what_does_not_fit_under_the_cap_is_not_held() -> None:
@@ -72,7 +77,7 @@ def test_a_process_that_goes_on_settles_what_another_one_held() -> None:
         settle(book, "a", 4)
 
         assert spend.taken(book, RUN) == 4
-        assert holds.held(book, RUN) == {}
+        assert held(book) == {}
 
 
 def test_a_request_is_settled_once() -> None:
@@ -113,11 +118,11 @@ def test_no_order_of_events_overruns_the_cap_or_loses_money(
     paid = 0
     with opened() as book:
         for event, owner, key, units in steps:
-            held = holds.held(book, RUN)
-            if event == "hold" and key not in held:
+            known = held(book)
+            if event == "hold" and key not in known:
                 hold(book, {key: units}, owner=owner, cap=cap)
-            elif event == "settle" and key in held:
-                spent = min(units, held[key])  # no call costs more than its worst case
+            elif event == "settle" and key in known:
+                spent = min(units, known[key])  # no call costs more than its worst case
                 settle(book, key, spent)
                 paid += spent
             elif event == "draw":
@@ -126,5 +131,5 @@ def test_no_order_of_events_overruns_the_cap_or_loses_money(
 
             assert spend.taken(book, RUN) <= cap
             leases = book.execute(sa.text("SELECT sum(units) FROM leases")).scalar() or 0
-            open_holds = sum(holds.held(book, RUN).values())
+            open_holds = sum(held(book).values())
             assert spend.taken(book, RUN) == paid + open_holds + leases

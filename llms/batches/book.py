@@ -14,8 +14,8 @@ from typing import TypeVar
 
 import sqlalchemy as sa
 
-from llms import spend
-from llms.holds import Hold
+from llms import holds, spend
+from llms.holds import HOLDS, Hold, Settlement
 from llms.response_tables import METADATA, RESPONSES
 from llms.responses import DEAD_AFTER_S, ResponseStore
 from llms.spend import Draw, Grant
@@ -103,7 +103,7 @@ class BatchBook:
         self._store = store
 
     async def plan(
-        self, batch: Batch, keys: Sequence[str], draw: Draw, holds: Sequence[Hold]
+        self, batch: Batch, keys: Sequence[str], draw: Draw, wanted: Sequence[Hold]
     ) -> tuple[list[Hold], Grant]:
         """Write a batch down with its requests and hold their money, before anything is sent.
 
@@ -115,8 +115,8 @@ class BatchBook:
 
         def write(connection: sa.Connection, now: float) -> tuple[list[Hold], Grant]:
             batch.planned_at = now
-            booked, grant = spend.hold(connection, draw, holds, now=now, dead_after_s=DEAD_AFTER_S)
-            refused = {hold.key for hold in holds} - {hold.key for hold in booked}
+            booked, grant = spend.hold(connection, draw, wanted, now=now, dead_after_s=DEAD_AFTER_S)
+            refused = {hold.key for hold in wanted} - {hold.key for hold in booked}
             planned = [key for key in keys if key not in refused]
             batch.requests = len(planned)
             if not planned:
@@ -184,16 +184,36 @@ class BatchBook:
         return self._store.read(look)
 
     def tidy(self) -> None:
-        """Forget requests of which nothing can come any more, or whose answers are stored."""
+        """Forget requests of which nothing can come any more, or whose answers are stored.
+
+        A kill, or another run that was faster, may have left money held for them. What failed may
+        have been billed and stays spent; what was answered has cost what the answer says.
+        """
         answered = sa.exists().where(RESPONSES.c.key == ITEMS.c.key)
         is_over = sa.or_(
             ITEMS.c.state.in_((ItemState.FAILED, ItemState.RETURNED)),
             sa.and_(ITEMS.c.state == ItemState.ANSWERED, answered),
         )
         any_item = sa.select(ITEMS.c.key).limit(1)
-        drop = sa.delete(ITEMS).where(is_over)
+        is_open = _is_item(ItemState.OPEN)
+        failed = sa.select(HOLDS.c.key).where(_is_item(ItemState.FAILED), ~is_open)
+        paid = sa.select(HOLDS.c.key, HOLDS.c.run_account, RESPONSES.c.usd).where(
+            _is_item(ItemState.ANSWERED), ~is_open, RESPONSES.c.key == HOLDS.c.key
+        )
+
+        def tidy(connection: sa.Connection, now: float) -> None:
+            holds.spend_up(connection, set(connection.execute(failed).scalars()))
+            holds.settle(
+                connection,
+                [
+                    Settlement(row.key, row.run_account, spend.units_of(row.usd), None)
+                    for row in connection.execute(paid)
+                ],
+            )
+            connection.execute(sa.delete(ITEMS).where(is_over))
+
         if self._store.read(lambda connection: connection.execute(any_item).first()) is not None:
-            self._store.change(lambda connection, now: connection.execute(drop))
+            self._store.change(tidy)
 
     async def members(self, batch: Batch) -> list[str]:
         """The keys of a batch's requests."""
@@ -225,6 +245,10 @@ class BatchBook:
     async def _change(self, change: Callable[[sa.Connection, float], T]) -> T:
         # The event loop goes on meanwhile: a batch has thousands of rows.
         return await asyncio.to_thread(self._store.change, change)
+
+
+def _is_item(state: ItemState) -> sa.ColumnElement[bool]:
+    return sa.exists().where(ITEMS.c.key == HOLDS.c.key, ITEMS.c.state == state)
 
 
 def _lying(provider: str) -> sa.Select[tuple[object, ...]]:

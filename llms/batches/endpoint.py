@@ -179,6 +179,7 @@ class BatchEndpoint:
                 joined.setdefault(batch.id, (batch, []))[1].append(item)
             else:
                 fresh.append(item)
+        await self._budget.adopt([item.reservation for item in items if item.key in lying])
         for batch, members in joined.values():
             self._follow(waiting, batch, members, is_new=False)
         return fresh

@@ -171,8 +171,8 @@ class Following:
     async def _make(self, batch: Batch, file_id: str) -> Standing | End | Failure:
         made = await self._api.create(file_id, batch.id)
         if isinstance(made, Failure) and made.may_have_cost:
-            # Nobody knows whether it was made: only the provider's list can tell.
-            await self._times.sleep(self._times.poll_s)
+            # Nobody knows whether it was made: only the provider's list can tell, some time later.
+            await self._times.sleep(_SETTLING_S)
             found = await self._find(batch, self._times.now() + _TROUBLE_S)
             if isinstance(found, Failure):
                 return _unsure(found)
@@ -197,7 +197,9 @@ class Following:
         for file_id in filter(None, (standing.output_id, standing.errors_id)):
             content = await self._content(file_id, until)
             if isinstance(content, Failure):
-                return _lost(standing, content)
+                # What could be read of it counts; the rest can be read again.
+                lost = _lost(standing, content)
+                return replace(lost, responses=responses, returned=frozenset(returned))
             for key, response in results(content):
                 if response is None:
                     returned.add(key)
