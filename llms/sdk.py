@@ -12,6 +12,7 @@ import httpx2
 
 from llms.calls import Call
 from llms.classification import Failure, classify_exception, redact
+from llms.connections import connections
 from llms.failures import FailureClass, ProviderError
 from llms.pricing import output_limit
 from llms.providers import OPENAI
@@ -28,6 +29,7 @@ _EFFORTS = frozenset({"none", "minimal", "low", "medium", "high", "xhigh", "max"
 
 _CONNECT_S = 10.0
 _MOST_CONNECTIONS = 1000
+_IDLE_S = 30.0
 
 _KEY_VERSION = b"1"
 """Part of every key; to be raised when requests change in a way their content does not show."""
@@ -169,6 +171,8 @@ class Endpoint:
         self._timeout_s = timeout_s
         if transport is None and provider.in_process:
             transport = _in_process_transport()
+        if transport is None:
+            transport = connections(_MOST_CONNECTIONS, _IDLE_S)
         if problem := url_problem(provider.base_url):
             raise ProviderError(
                 f"the base URL {provider.shown_url!r} of provider {provider.name} is not one "
@@ -177,7 +181,7 @@ class Endpoint:
         self._http = httpx2.AsyncClient(
             transport=transport,
             timeout=httpx2.Timeout(timeout_s, connect=_CONNECT_S),
-            limits=httpx2.Limits(max_connections=_MOST_CONNECTIONS, keepalive_expiry=30),
+            limits=httpx2.Limits(max_connections=_MOST_CONNECTIONS, keepalive_expiry=_IDLE_S),
             follow_redirects=True,
         )
         self.sdk = _sdk(provider, key, self._http)
