@@ -8,6 +8,7 @@ from flows.cache_cli import app as cache_app
 from flows.console import DONE, FAILED, PARKED, fail, print_json, watching
 from flows.job_options import LaneOption, ModelOption, ReadyByOption, job_of
 from flows.models_cli import app as models_app
+from flows.plan_cli import GoalOption, plan
 from flows.replay_cli import replay
 from flows.simulate_cli import simulate
 
@@ -55,6 +56,7 @@ def run(
     model: ModelOption = None,
     lane: LaneOption = None,
     ready_by: ReadyByOption = None,
+    goal: GoalOption = None,
     direct: Annotated[
         bool, typer.Option("--direct", help="Run the same stages without Prefect.")
     ] = False,
@@ -71,7 +73,12 @@ def run(
         lane=lane,
         ready_by=ready_by,
     )
-    _finish(_run(job, direct=direct, quiet=as_json), as_json=as_json)
+    run_id = None
+    if goal is not None:
+        from flows.plan_cli import planned_run
+
+        job, run_id = planned_run(job, goal, quiet=as_json)
+    _finish(_run(job, direct=direct, quiet=as_json, run_id=run_id), as_json=as_json)
 
 
 @app.command()
@@ -382,6 +389,7 @@ def _backfill(plan: "Backfill", backfill_id: str | None, *, direct: bool) -> "Ba
 
 
 app.command()(replay)
+app.command()(plan)
 app.command()(simulate)
 
 

@@ -8,6 +8,7 @@ from schemas.manifest import BackfillSummary, Books, Manifest, RunStatus, RunSum
 from schemas.roles import Role
 from storage.manifests import shown_status
 from storage.store import Lake
+from tasks.planning import PLAN_FILE
 from tasks.verification import Verification
 
 _MOST_LETTERS = 20
@@ -106,6 +107,8 @@ def show_run(manifest: Manifest, lake: Lake, *, as_json: bool) -> None:
     print(f"run {manifest.run_id} of job {manifest.job.name}: {status}")
     if manifest.error:
         print(f"  {manifest.error}")
+    if lake.exists(plan := lake.run(manifest.run_id, PLAN_FILE)):
+        print(f"  plan     {lake.shown(plan)}")
     print(f"  ingest   {_books(manifest.ingest)}")
     print(f"  extract  {_books(manifest.extract)}")
     cost = manifest.cost

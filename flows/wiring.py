@@ -24,6 +24,7 @@ from tasks.jobs import JobError, expand
 from tasks.lanes import check_lanes, lane_notes, shards_at_once
 from tasks.ledger_rows import add_attempts, book_lost
 from tasks.model_choice import models_for
+from tasks.planning import PLAN_FILE
 from tasks.progress import progress_of
 from tasks.provider_config import with_user_config
 from tasks.record_rows import extraction_key
@@ -297,6 +298,7 @@ def summary(manifest: Manifest, lake: Lake) -> RunSummary:
     ingest, extract, cost = manifest.ingest, manifest.extract, manifest.cost
     strong = manifest.resolution.baseline
     report = lake.run(manifest.run_id, "report.html")
+    plan = lake.run(manifest.run_id, PLAN_FILE)
     return RunSummary(
         run_id=manifest.run_id,
         status=manifest.status,
@@ -310,6 +312,7 @@ def summary(manifest: Manifest, lake: Lake) -> RunSummary:
         lake=lake.url,
         report=lake.shown(report) if manifest.outputs else "",
         manifest=lake.shown(lake.run(manifest.run_id, "manifest.json")),
+        plan=lake.shown(plan) if lake.exists(plan) else None,
         seconds=manifest.seconds or 0.0,
         message=manifest.error,
         notes=manifest.notes,

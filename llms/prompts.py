@@ -67,12 +67,12 @@ def extraction_prompt(
     """
     about = f"The document is of type {document_type.name}: {document_type.description}".strip()
     system = f"{_EXTRACT}\n{about}"
-    parts = [f"<document>\n{_contained(text)}\n</document>"]
+    parts = [f"<document>\n{contained(text)}\n</document>"]
     if rejected:
         listed = json.dumps(rejected, ensure_ascii=False, sort_keys=True)
-        parts.append(f"<rejected>\n{_contained(listed)}\n</rejected>")
+        parts.append(f"<rejected>\n{contained(listed)}\n</rejected>")
     if feedback:
-        parts.append(f"<feedback>\n{_contained(feedback)}\n</feedback>")
+        parts.append(f"<feedback>\n{contained(feedback)}\n</feedback>")
     return system, "\n".join(parts)
 
 
@@ -84,7 +84,7 @@ def route_prompt(types: Sequence[DocumentType], text: str) -> tuple[str, str]:
         for t in types
     ]
     system = _ROUTE.format(other=OTHER_TYPE, types="\n".join(lines))
-    return system, f"<document>\n{_contained(text)}\n</document>"
+    return system, f"<document>\n{contained(text)}\n</document>"
 
 
 def verify_prompt(
@@ -106,7 +106,7 @@ def verify_prompt(
         for spec, value, snippet in claims
     ]
     body = json.dumps(listed, ensure_ascii=False, indent=1)
-    return _VERIFY, f"<claims>\n{_contained(body)}\n</claims>"
+    return _VERIFY, f"<claims>\n{contained(body)}\n</claims>"
 
 
 def insights_prompt(figures: Sequence[Mapping[str, str]], most: int) -> tuple[str, str]:
@@ -117,11 +117,13 @@ def insights_prompt(figures: Sequence[Mapping[str, str]], most: int) -> tuple[st
         most: Findings asked for.
     """
     body = json.dumps(list(figures), ensure_ascii=False, indent=1)
-    return _INSIGHTS.format(most=most), f"<figures>\n{_contained(body)}\n</figures>"
+    return _INSIGHTS.format(most=most), f"<figures>\n{contained(body)}\n</figures>"
 
 
-def _contained(text: str) -> str:
-    """Keep a document from closing the tag it stands in."""
-    for tag in ("document", "claims", "figures", "rejected", "feedback"):
+def contained(
+    text: str, tags: Sequence[str] = ("document", "claims", "figures", "rejected", "feedback")
+) -> str:
+    """Keep what a prompt quotes from closing the tag it stands in."""
+    for tag in tags:
         text = text.replace(f"</{tag}>", f"<\u200b/{tag}>")
     return text

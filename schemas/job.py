@@ -79,6 +79,9 @@ class TypeRef(_Frozen):
     match: tuple[str, ...] = Field(
         default=(), description="Globs over the path: a document that matches is of this type."
     )
+    keep: tuple[str, ...] = Field(
+        default=(), description="Only these fields of those that the type ships; none means all."
+    )
     extra_fields: tuple[FieldSpec, ...] = Field(
         default=(), description="Fields beside those that the type ships."
     )

@@ -157,6 +157,7 @@ class RunSummary(BaseModel):
     lake: str
     report: str
     manifest: str
+    plan: str | None = Field(default=None, description="The plan that the run followed, if any.")
     seconds: float
     message: str | None = None
     notes: tuple[str, ...] = Field(

@@ -9,7 +9,7 @@ import yaml
 from pydantic import ValidationError
 
 from schemas.documents import SHIPPED, shipped_type
-from schemas.fields import DocumentType
+from schemas.fields import DocumentType, FieldSpec
 from schemas.job import Job, Source, TypeRef
 from schemas.roles import Role
 from tasks.setting_errors import first_problem
@@ -65,15 +65,26 @@ def models_named(options: Sequence[str]) -> dict[str, str]:
 
 def _from_file(file: Path, overrides: Mapping[str, Any]) -> Job:
     try:
-        raw = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise JobError(f"{file} is not valid YAML: {_one_line(error)}") from None
+        text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise JobError(f"{file} cannot be read: {_one_line(error)}") from None
+    return job_of_text(text, file, overrides)
+
+
+def job_of_text(text: str, file: Path, overrides: Mapping[str, Any] | None = None) -> Job:
+    """The job that a file of this content describes; the file itself need not be there.
+
+    Raises:
+        JobError: It does not describe a valid job.
+    """
+    try:
+        raw = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise JobError(f"{file} is not valid YAML: {_one_line(error)}") from None
     if not isinstance(raw, dict):
         raise JobError(f"{file} must hold a mapping with keys such as source and types")
     raw = {"name": _job_name(file.resolve().parent.name), **raw}
-    job = _validated(raw, overrides, where=str(file))
+    job = _validated(raw, overrides or {}, where=str(file))
     source = Path(job.source.path).expanduser()
     absolute = source if source.is_absolute() else file.resolve().parent / source
     return expand(job.model_copy(update={"source": _at(job.source, absolute)}))
@@ -148,13 +159,23 @@ def _expanded(entry: DocumentType | TypeRef | str, job: str) -> DocumentType:
     shipped = shipped_type(name)
     if isinstance(entry, str):
         return shipped
-    return DocumentType(
-        **{
-            **dict(shipped),
-            "match": entry.match,
-            "fields": (*shipped.fields, *entry.extra_fields),
-        }
-    )
+    kept = _kept(shipped, entry.keep, job)
+    try:
+        return DocumentType(
+            **{**dict(shipped), "match": entry.match, "fields": (*kept, *entry.extra_fields)}
+        )
+    except ValidationError as error:
+        raise JobError(f"job {job!r}: {first_problem(error, DocumentType)}") from None
+
+
+def _kept(shipped: DocumentType, names: Sequence[str], job: str) -> tuple[FieldSpec, ...]:
+    known = [spec.name for spec in shipped.fields]
+    if unknown := [name for name in names if name not in known]:
+        raise JobError(
+            f"job {job!r}: keep: the type {shipped.name} ships no field {unknown[0]!r}; it ships "
+            f"{', '.join(known)}"
+        )
+    return shipped.subset(set(names)).fields if names else shipped.fields
 
 
 def _job_name(raw: str) -> str:

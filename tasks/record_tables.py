@@ -8,12 +8,13 @@ of its records except the evidence. Texts and raw answers stay on disk.
 
 # ruff: noqa: S608 - names are quoted and texts are literals; the database is locked besides
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import pyarrow as pa
 
 from schemas.fields import DocumentType
-from schemas.manifest import Manifest
+from schemas.job import Job
+from schemas.manifest import Manifest, ShardResult
 from schemas.tables import DOCUMENTS, FAILURES, OUTCOMES, SOURCES, records_schema
 from storage.store import Lake, LakeError
 from tasks.jobs import document_types
@@ -45,7 +46,27 @@ def open_records(
     limits = manifest.job.analysis
     sql = RecordSql(memory_mb=limits.memory_mb, timeout_s=limits.timeout_s)
     try:
-        _Loader(sql, manifest, lake, on_missing).load()
+        _Loader(sql, manifest.job, lake, on_missing).load(
+            sorted(manifest.shards, key=lambda s: s.shard),
+            [lake.run(manifest.run_id, "sources.parquet")],
+            lake.find(f"failures/{manifest.run_id}", ".parquet"),
+        )
+        sql.lock()
+    except BaseException:
+        sql.close()
+        raise
+    return sql
+
+
+def empty_records(job: Job) -> RecordSql:
+    """The tables that a run of a job will have, without a row; locked, so SQL can be tried on them.
+
+    Raises:
+        RecordSqlError: A document type makes no table.
+    """
+    sql = RecordSql(memory_mb=job.analysis.memory_mb, timeout_s=job.analysis.timeout_s)
+    try:
+        _Loader(sql, job, None, None).load((), (), ())
         sql.lock()
     except BaseException:
         sql.close()
@@ -54,25 +75,25 @@ def open_records(
 
 
 class _Loader:
-    """Fills the tables of one run."""
+    """Fills the tables of one run; without a lake there are no files to read."""
 
     def __init__(
         self,
         sql: RecordSql,
-        manifest: Manifest,
-        lake: Lake,
+        job: Job,
+        lake: Lake | None,
         on_missing: Callable[[str], None] | None,
     ) -> None:
         self.sql = sql
-        self.manifest = manifest
+        self.job = job
         self.lake = lake
         self.on_missing = on_missing
 
-    def load(self) -> None:
-        shards = sorted(self.manifest.shards, key=lambda s: s.shard)
-        run_id = self.manifest.run_id
+    def load(
+        self, shards: Sequence[ShardResult], sources: Sequence[str], failures: Sequence[str]
+    ) -> None:
         self._create("sources", SOURCES.names, SOURCES)
-        self._insert("sources", self._tables([self.lake.run(run_id, "sources.parquet")], SOURCES))
+        self._insert("sources", self._tables(sources, SOURCES))
         # A document counts once, under the first of its names, however often it was found.
         self.sql.fill(
             "CREATE TABLE members AS SELECT doc_id, min(uri) AS uri, min(shard) AS shard "
@@ -84,9 +105,10 @@ class _Loader:
         self._create("answered", _OUTCOME_COLUMNS, OUTCOMES)
         files = [s.outcomes for s in shards]
         self._insert("answered", self._tables(files, OUTCOMES, _OUTCOME_COLUMNS), once=True)
-        self._load_failures()
+        self._create("failures", _FAILURE_COLUMNS, FAILURES)
+        self._insert("failures", self._tables(failures, FAILURES, _FAILURE_COLUMNS))
         self._join()
-        for document_type in document_types(self.manifest.job):
+        for document_type in document_types(self.job):
             paths = [
                 s.records[document_type.name] for s in shards if document_type.name in s.records
             ]
@@ -107,11 +129,6 @@ class _Loader:
         )
         self.sql.fill("DROP TABLE texts")
         self.sql.fill("DROP TABLE answered")
-
-    def _load_failures(self) -> None:
-        self._create("failures", _FAILURE_COLUMNS, FAILURES)
-        files = self.lake.find(f"failures/{self.manifest.run_id}", ".parquet")
-        self._insert("failures", self._tables(files, FAILURES, _FAILURE_COLUMNS))
 
     def _load_records(self, document_type: DocumentType, paths: list[str]) -> None:
         schema = records_schema(document_type)
@@ -158,6 +175,8 @@ class _Loader:
     ) -> Iterator[pa.Table]:
         names = columns or schema.names
         for path in paths:
+            if self.lake is None:
+                raise AssertionError(f"without a lake there is no {path}")
             try:
                 yield from _batches(self.lake, path, names)
             except LakeError as error:

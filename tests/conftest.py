@@ -156,7 +156,9 @@ def paid(monkeypatch: pytest.MonkeyPatch) -> "PaidProvider":
 
     provider = PaidProvider()
     transport = httpx2.ASGITransport(app=provider)
-    monkeypatch.setattr("tasks.runtime.Client", partial(Client, transports={"openai": transport}))
+    client = partial(Client, transports={"openai": transport})
+    for module in ("tasks.runtime", "tasks.planning_calls"):
+        monkeypatch.setattr(f"{module}.Client", client)
     for name, value in provider.ENV.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("OPENAI_BASE_URL", raising=False)

@@ -6,12 +6,14 @@ from typing import Any
 from llms.offline import questions
 from llms.offline.careful import careful_answer
 from llms.offline.findings import findings_answer
+from llms.offline.job_plans import plan_answer
 from llms.offline.page import Page
 from llms.offline.plans import plan_for
 from llms.offline.quick import quick_answer
 from llms.offline.routing import route_answer
 from llms.offline.verdicts import verdicts_answer
 from schemas.answers import INSIGHTS, ROUTE, VERDICTS
+from schemas.plans import PLAN
 
 QUICK = "offline-quick"
 CAREFUL = "offline-careful"
@@ -30,7 +32,7 @@ def answer(
     Args:
         model: `QUICK` or `CAREFUL`.
         messages: Chat messages, as `llms.prompts` writes them.
-        schema_name: Which question it is; any name but the other three means extraction.
+        schema_name: Which question it is; any name but the others means extraction.
         schema: The JSON schema of the answer.
 
     Returns:
@@ -46,6 +48,9 @@ def answer(
         return route_answer(text, questions.types(messages), choices, careful=careful)
     if schema_name == VERDICTS:
         return verdicts_answer(questions.json_part(messages, "claims"), careful=careful)
+    if schema_name == PLAN:
+        documents = questions.json_part(messages, "documents")
+        return plan_answer(questions.part(messages, "goal") or "", documents or [])
     if schema_name == INSIGHTS:
         figures = questions.json_part(messages, "figures")
         return findings_answer(figures, questions.most_findings(messages), careful=careful)
