@@ -37,8 +37,8 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime
 demo: $(VENV)/.runtime ## Run the pipeline over sample_docs: no key, no server, one report
 	$(BIN)/docmill run sample_docs --out lake
 
-test: $(VENV)/.dev ## Run every test
-	$(BIN)/python -m pytest
+test: $(VENV)/.dev ## Run every test, a file at a time on every core
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: $(VENV)/.dev ## Check style, types and the direction of imports
 	$(BIN)/ruff check
