@@ -17,7 +17,9 @@ from schemas.manifest import Books, Manifest, RunStatus, RunSummary, ShardResult
 from schemas.roles import Resolution
 from storage.manifests import MANIFEST, read_manifest, shown_status, write_manifest
 from storage.store import Lake, LakeError
+from tasks.audits import audit_notes
 from tasks.books import BooksError, check_books
+from tasks.calibrations import calibrations_for
 from tasks.costs import run_cost
 from tasks.discovery import SourceError
 from tasks.jobs import JobError, expand
@@ -115,12 +117,24 @@ def new_run_id(now: datetime) -> str:
 
 
 def start_run(
-    job: Job, *, env: Mapping[str, str], parent: str | None = None, run_id: str | None = None
+    job: Job,
+    *,
+    env: Mapping[str, str],
+    parent: str | None = None,
+    run_id: str | None = None,
+    resolution: Resolution | None = None,
 ) -> Manifest:
     """Fix everything a run depends on and write its first manifest.
 
     A run id that the lake knows means going on with that run: its job, models and prices stay as
     they were pinned, but for the budgets, which may be raised.
+
+    Args:
+        job: What is to run.
+        env: The environment, with keys and base URLs.
+        parent: The backfill that the run is a part of.
+        run_id: Of a run to go on with, or of the new one; null makes one up.
+        resolution: Who plays the roles, as another run has resolved it; null decides it now.
 
     Raises:
         JobError, ProviderError, CatalogError: The job, a key or a model is at fault; no document
@@ -144,7 +158,8 @@ def start_run(
         kept = pinned.job.model_copy(update=caps)
         manifest = pinned.model_copy(update={"job": kept, "status": RunStatus.RUNNING})
     else:
-        resolution = resolve_models(job, env, parent=parent)
+        resolution = resolution or resolve_models(job, env, parent=parent)
+        certified = calibrations_for(lake, job, resolution)
         manifest = Manifest(
             run_id=run_id or new_run_id(now),
             job=job,
@@ -153,8 +168,13 @@ def start_run(
             versions={n: version(n) for n in _PACKAGES} | {"python": platform.python_version()},
             started_at=now,
             resolution=resolution,
-            notes=(*resolution.notes, *_lane_notes(job, resolution, env)),
-            extraction_key=extraction_key(job, resolution),
+            notes=(
+                *resolution.notes,
+                *_lane_notes(job, resolution, env),
+                *certified.notes,
+            ),
+            extraction_key=extraction_key(job, resolution, certified.calibrations),
+            calibrations=dict(certified.calibrations),
         )
     manifest = manifest.model_copy(update={"pid": os.getpid(), "host": socket.gethostname()})
     write_manifest(lake, manifest)
@@ -269,6 +289,10 @@ def _stages(manifest: Manifest, lake: Lake, backend: Backend) -> Manifest:
     parked = next((shard.parked for shard in shards if shard.parked), None)
     if parked:
         return _ended(lake, manifest, RunStatus.PARKED, parked)
+    if manifest.calibrations:
+        notes = dict.fromkeys((*manifest.notes, *audit_notes(lake, manifest)))
+        manifest = manifest.model_copy(update={"notes": tuple(notes)})
+        write_manifest(lake, manifest)
     backend.analyze(url, run_id)
     manifest = manifest.model_copy(update={"cost": run_cost(lake, manifest, shards)})
     manifest = _ended(lake, manifest, RunStatus.DONE, None)

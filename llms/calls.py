@@ -21,6 +21,8 @@ class Call:
         doc_id: The document the call is about, if any.
         max_output_tokens: Limit of the answer, in tokens, thinking not included.
         avoid: Slugs of models that must not answer (a verifier is never who answered).
+        logprobs: Ask for the probabilities of the answer's tokens, where the model gives them. An
+            answer that was stored without them is taken as it is.
     """
 
     role: Role
@@ -32,6 +34,7 @@ class Call:
     doc_id: str | None = None
     max_output_tokens: int = 2000
     avoid: frozenset[str] = field(default_factory=frozenset)
+    logprobs: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,22 @@
 """Which tier answers which field? Cheap first; only the fields that fail go up, with their text."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from llms.acceptance import Acceptance
 from llms.calls import Ask, Reply
 from llms.excerpts import around
 from llms.extraction import TIERS, Document, Question, ask_fields, narrowed
 from llms.failures import CallError, FailureClass
-from llms.judgement import Candidate, Evidence, Problem, combine, contradictions, weigh
+from llms.judgement import (
+    Candidate,
+    Evidence,
+    Problem,
+    combine,
+    contradictions,
+    second_opinion,
+)
+from schemas.calibration import Signal
 from schemas.fields import DocumentType
 from schemas.job import Cascade
 
@@ -59,6 +68,8 @@ class Extraction:
         raw_answer: The answer that was of no use, where there is one to show.
         escalated: Number of fields that went to a later tier.
         replies: Answers that were used, in order.
+        answers: What each tier said of which field and the signals about it, in order, accepted
+            or not: what a calibration is fitted to.
     """
 
     fields: dict[str, FieldResult]
@@ -66,6 +77,7 @@ class Extraction:
     raw_answer: str | None
     escalated: int
     replies: tuple[Reply, ...]
+    answers: tuple[tuple[str, Candidate], ...] = ()
 
 
 @dataclass(slots=True)
@@ -74,11 +86,12 @@ class _Climb:
 
     document: Document
     document_type: DocumentType
-    policy: Cascade
+    acceptance: Acceptance
     ask: Ask
     candidates: dict[str, Candidate] = field(default_factory=dict)
     replies: list[Reply] = field(default_factory=list)
     error: CallError | None = None
+    answers: list[tuple[str, Candidate]] = field(default_factory=list)
 
     async def ask_tier(self, pending: list[str], tier: int) -> None:
         """Ask one tier for the pending fields and combine its answers with what is known."""
@@ -88,9 +101,13 @@ class _Climb:
             tier=tier,
             stage="escalate" if self.replies or self.error else "extract",
             longest=self.policy.max_input_chars,
+            logprobs=self.acceptance.wants_token_probabilities,
         )
         try:
             judged, replies = await ask_fields(self.document, question, self.ask)
+            if self.policy.agreement and tier == 0:
+                judged, more = await self._heard_twice(question, judged, replies)
+                replies += more
         except CallError as error:
             if error.failure_class not in ESCALATING:
                 raise
@@ -99,24 +116,69 @@ class _Climb:
         self.replies += replies
         for name, candidate in judged.items():
             self.candidates[name] = combine(self.candidates.get(name), candidate)
+        self._note(judged)
+
+    @property
+    def policy(self) -> Cascade:
+        """The job's own options."""
+        return self.acceptance.policy
+
+    async def _heard_twice(
+        self, question: Question, judged: dict[str, Candidate], replies: list[Reply]
+    ) -> tuple[dict[str, Candidate], list[Reply]]:
+        """The answers of the first tier beside those of another model; none where nobody can."""
+        first = frozenset(reply.model for reply in replies)
+        again = replace(question, stage="agree", avoid=first)
+        try:
+            others, more = await ask_fields(self.document, again, self.ask)
+        except CallError as error:
+            if error.failure_class not in ESCALATING:
+                raise
+            return judged, []
+        return {n: second_opinion(c, others[n]) for n, c in judged.items()}, more
+
+    def _note(self, judged: Mapping[str, Candidate]) -> None:
+        """Keep what this tier has said, with all that is known about it by now."""
+        accused = contradictions(self.document_type, self.candidates)
+        for name, own in judged.items():
+            known = self.candidates[name]
+            if known.tier != own.tier:  # an earlier tier's answer stands against this one
+                self.answers.append((name, own))
+                continue
+            if name in accused:
+                known = self.candidates[name] = known.signalling(Signal.RULES, 0.0)
+            self.answers.append((name, known))
 
     def _text_for(self, pending: list[str]) -> str:
-        if any(name not in self.candidates for name in pending):
+        if self.policy.every_tier or any(name not in self.candidates for name in pending):
             return self.document.text
         specs = [self.document_type.field(name) for name in pending]
         spans = [(e.start, e.end) for name in pending for e in self.candidates[name].evidence]
         return around(self.document.text, specs, spans, self.policy.context_chars)
 
-    def still_open(self, threshold: float) -> list[str]:
-        """The fields that are not good enough at this threshold, in the type's order."""
+    def still_open(self, *, is_last: bool) -> list[str]:
+        """The fields that are not good enough in this tier, in the type's order."""
         for name, candidate in self.candidates.items():
-            self.candidates[name] = weigh(candidate, threshold)
+            self.candidates[name] = self.acceptance.weighed(name, candidate, is_last=is_last)
+        if self.policy.every_tier and not is_last:
+            return [spec.name for spec in self.document_type.fields]
         accused = contradictions(self.document_type, self.candidates)
         return [
             spec.name
             for spec in self.document_type.fields
             if not self._is_settled(spec.name, accused)
         ]
+
+    def refused(self, pending: list[str]) -> list[str]:
+        """The settled fields whose confidence is under what was certified."""
+        found = []
+        for name, candidate in self.candidates.items():
+            if name in pending:
+                continue
+            self.candidates[name] = self.acceptance.final(name, candidate)
+            if any(kind is Problem.UNSURE for kind, _ in self.candidates[name].problems):
+                found.append(name)
+        return found
 
     def _is_settled(self, name: str, accused: Mapping[str, str]) -> bool:
         candidate = self.candidates.get(name)
@@ -128,7 +190,7 @@ class _Climb:
 
 
 async def extract(
-    document: Document, document_type: DocumentType, ask: Ask, policy: Cascade
+    document: Document, document_type: DocumentType, ask: Ask, policy: Cascade | Acceptance
 ) -> Extraction:
     """Ask for the fields of a document, tier by tier, until each is accepted or nobody is left.
 
@@ -136,22 +198,29 @@ async def extract(
     contradicts no other field and is confident enough. What two different models agree on is
     settled even where it contradicts another field; the record then says so.
 
+    Args:
+        document: The document.
+        document_type: Its type, with the fields to ask for.
+        ask: The call path.
+        policy: The job's options; or these with a calibration.
+
     Raises:
         CallError: A failure that is not about this document: budget, quota, a dead provider, a
             wrong key. Nothing is decided about the document; it can be asked again.
     """
-    climb = _Climb(document, document_type, policy, ask)
-    first = 1 if len(document.text) > policy.long_document_chars else 0
+    acceptance = Acceptance(policy) if isinstance(policy, Cascade) else policy
+    climb = _Climb(document, document_type, acceptance, ask)
+    first = 1 if len(document.text) > acceptance.policy.long_document_chars else 0
     pending = [spec.name for spec in document_type.fields]
     escalated: set[str] = set()
     for tier in range(first, len(TIERS)):
         if tier > first:
             escalated.update(pending)
         await climb.ask_tier(pending, tier)
-        last = tier == len(TIERS) - 1
-        pending = climb.still_open(policy.min_confidence_last if last else policy.min_confidence)
+        pending = climb.still_open(is_last=tier == len(TIERS) - 1)
         if not pending:
             break
+    pending += climb.refused(pending)
     accused = contradictions(document_type, climb.candidates)
     fields = {
         spec.name: field_result(
@@ -167,6 +236,7 @@ async def extract(
         raw_answer=climb.error.raw_answer if climb.error else None,
         escalated=len(escalated),
         replies=tuple(climb.replies),
+        answers=tuple(climb.answers),
     )
 
 

@@ -55,6 +55,7 @@ PARAMETERS: dict[str, re.Pattern[str]] = {
     "temperature": re.compile(r"temperature", re.I),
     "reasoning_effort": re.compile(r"reasoning[_. ]effort", re.I),
     "max_completion_tokens": re.compile(r"max_completion_tokens", re.I),
+    "logprobs": re.compile(r"logprobs", re.I),
 }
 """Request parameters docmill can do without, and how errors speak of them."""
 

@@ -12,7 +12,9 @@ from llms.failures import CallError, FailureClass
 from llms.grounding import TextIndex
 from llms.judgement import Candidate, Evidence, Problem, judge
 from llms.prompts import extraction_prompt
+from llms.token_probabilities import TokenProbabilities
 from schemas.answers import EXTRACTION, extraction_schema
+from schemas.calibration import Signal
 from schemas.fields import DocumentType
 from schemas.roles import Role
 
@@ -57,6 +59,8 @@ class Question:
         rejected: Per field, values that must not come again.
         feedback: Why an earlier answer was not accepted.
         avoid: Slugs of models that must not answer.
+        logprobs: Ask for token probabilities where the model gives them.
+        role: Who is asked in place of the tier's own role: the judge of an audit.
     """
 
     document_type: DocumentType
@@ -67,6 +71,8 @@ class Question:
     rejected: Mapping[str, Sequence[str]] | None = None
     feedback: str | None = None
     avoid: frozenset[str] = frozenset()
+    logprobs: bool = False
+    role: Role | None = None
 
     def about(self, names: Collection[str], text: str) -> "Question":
         """The same question about fewer fields or another piece of text."""
@@ -121,7 +127,23 @@ async def ask_fields(
         )
         for spec in question.document_type.fields
     }
+    if reply.logprobs:
+        judged = _with_token_probabilities(judged, reply.logprobs)
     return judged, [reply]
+
+
+def _with_token_probabilities(
+    judged: Mapping[str, Candidate], tokens: Sequence[tuple[str, float]]
+) -> dict[str, Candidate]:
+    known = TokenProbabilities(tokens)
+    heard: dict[str, Candidate] = {}
+    for name, candidate in judged.items():
+        found = known.of(name)
+        if found is not None:
+            candidate = candidate.signalling(Signal.MIN_TOKEN, found.least)
+            candidate = candidate.signalling(Signal.MEAN_TOKEN, found.mean)
+        heard[name] = candidate
+    return heard
 
 
 def _call(document: Document, question: Question) -> Call:
@@ -131,7 +153,7 @@ def _call(document: Document, question: Question) -> Call:
     )
     room = sum(TOKENS_MULTI if spec.multi else TOKENS_SINGLE for spec in wanted.fields)
     return Call(
-        role=TIERS[question.tier],
+        role=question.role or TIERS[question.tier],
         stage=question.stage,
         system=system,
         user=user,
@@ -140,6 +162,7 @@ def _call(document: Document, question: Question) -> Call:
         doc_id=document.doc_id,
         max_output_tokens=200 + room,
         avoid=question.avoid,
+        logprobs=question.logprobs,
     )
 
 
@@ -202,10 +225,16 @@ def _united(found: Sequence[Candidate]) -> Candidate:
     evidence = tuple(place for place in seen.values() if place is not None)
     confidences = [part.confidence for part in found if part.confidence is not None]
     problems = tuple(dict.fromkeys(problem for part in found for problem in part.problems))
+    signals = {
+        signal: min(part.signals[signal] for part in found if signal in part.signals)
+        for signal in Signal
+        if any(signal in part.signals for part in found)
+    }
     return replace(
         found[0],
         values=values,
         evidence=evidence,
         confidence=min(confidences) if confidences else None,
         problems=problems,
+        signals=signals,
     )

@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
 from llms.grounding import TextIndex, ground
 from llms.values import broken_rules, canonical
+from schemas.calibration import Signal
 from schemas.fields import DocumentType, FieldSource, FieldSpec
 
 
@@ -21,10 +22,13 @@ class Problem(StrEnum):
     MISSING = "missing"
     UNSURE = "unsure"
     CONFLICT = "conflict"
+    DISPUTED = "disputed"
 
 
 HARD = frozenset({Problem.INVALID, Problem.UNGROUNDED, Problem.RULE, Problem.MISSING})
 
+
+_AGAINST_RULES = frozenset({Problem.INVALID, Problem.RULE, Problem.MISSING})
 
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?")
 
@@ -50,6 +54,7 @@ class Candidate:
         model: Slug of the model that gave it.
         agreed: Two different models gave the same values.
         problems: Reasons against accepting it, by kind, each with a sentence.
+        signals: What is known for or against it, before anything was weighed.
     """
 
     values: tuple[str, ...]
@@ -59,6 +64,7 @@ class Candidate:
     model: str
     agreed: bool = False
     problems: tuple[tuple[Problem, str], ...] = ()
+    signals: Mapping[Signal, float] = field(default_factory=dict)
 
     @property
     def is_hard(self) -> bool:
@@ -73,6 +79,10 @@ class Candidate:
     def against(self, kind: Problem, text: str) -> "Candidate":
         """This candidate with one more problem."""
         return replace(self, problems=(*self.problems, (kind, text)))
+
+    def signalling(self, signal: Signal, value: float) -> "Candidate":
+        """This candidate with one more signal, or another value of it."""
+        return replace(self, signals={**self.signals, signal: value})
 
     def without(self, *kinds: Problem) -> "Candidate":
         """This candidate without its problems of these kinds."""
@@ -95,8 +105,11 @@ def judge(spec: FieldSpec, answer: Any, index: TextIndex, *, tier: int, model: s
     evidence: list[Evidence] = []
     confidences: list[float] = []
     problems: list[tuple[Problem, str]] = []
+    stated: list[float] = []
+    places: list[float] = []
     for item in items:
-        confidences.append(min(1.0, max(0.0, float(item["confidence"]))))
+        stated.append(min(1.0, max(0.0, float(item["confidence"]))))
+        confidences.append(stated[-1])
         if item["value"] is None:
             continue
         try:
@@ -107,6 +120,8 @@ def judge(spec: FieldSpec, answer: Any, index: TextIndex, *, tier: int, model: s
         if value in values:
             continue
         found = ground(index, spec, value, item["quote"])
+        if found is not None or spec.source is FieldSource.TEXT:
+            places.append(found.score if found else 0.0)
         if found is None and spec.source is FieldSource.TEXT:
             problems.append((Problem.UNGROUNDED, f"{_shown(value)} does not stand in the text"))
             continue
@@ -120,6 +135,11 @@ def judge(spec: FieldSpec, answer: Any, index: TextIndex, *, tier: int, model: s
                 confidences[-1] = min(confidences[-1], found.score)
     if spec.required and not values and not problems:
         problems.append((Problem.MISSING, "required, but the answer has no value"))
+    signals = {Signal.RULES: float(not any(kind in _AGAINST_RULES for kind, _ in problems))}
+    if places:
+        signals[Signal.GROUNDING] = min(places)
+    if stated:
+        signals[Signal.STATED] = min(stated)
     return Candidate(
         values=tuple(values),
         evidence=tuple(evidence),
@@ -127,6 +147,7 @@ def judge(spec: FieldSpec, answer: Any, index: TextIndex, *, tier: int, model: s
         tier=tier,
         model=model,
         problems=tuple(problems),
+        signals=signals,
     )
 
 
@@ -152,7 +173,10 @@ def combine(old: Candidate | None, new: Candidate) -> Candidate:
     """
     if old is None:
         return new
-    if old.model != new.model and _alike(old.values, new.values) and not new.is_hard:
+    is_alike = alike(old.values, new.values)
+    if old.model != new.model:
+        new = new.signalling(Signal.AGREEMENT, float(is_alike))
+    if old.model != new.model and is_alike and not new.is_hard:
         doubts = [1 - c.confidence for c in (old, new) if c.confidence is not None]
         product = 1.0
         for doubt in doubts:
@@ -161,6 +185,16 @@ def combine(old: Candidate | None, new: Candidate) -> Candidate:
     if new.is_hard and old.values and not old.is_hard:
         return old
     return new
+
+
+def second_opinion(first: Candidate, second: Candidate) -> Candidate:
+    """What a cheap answer is worth once another cheap model has answered the same question."""
+    is_alike = alike(first.values, second.values)
+    heard = first.signalling(Signal.AGREEMENT, float(is_alike))
+    if is_alike:
+        return heard
+    said = ", ".join(second.values) or "nothing"
+    return heard.against(Problem.DISPUTED, f"a second model says {_shown(said)}")
 
 
 def contradictions(
@@ -194,7 +228,8 @@ def _as_other(spec: FieldSpec, values: tuple[str, ...]) -> str | list[str] | Non
     return values[0] if values else None
 
 
-def _alike(left: tuple[str, ...], right: tuple[str, ...]) -> bool:
+def alike(left: Sequence[str], right: Sequence[str]) -> bool:
+    """Whether two answers name the same values, whatever their order, case and trailing zeros."""
     return sorted(map(_comparable, left)) == sorted(map(_comparable, right))
 
 

@@ -279,6 +279,7 @@ def as_model(
         batch_discount=row.batch_discount,
         context_window=row.context_window,
         max_output=row.max_output,
+        logprobs=bool(row.logprobs),
         thinking_factor=factor,
         own_factor=experience.factor(factor, row.effort) if experience else None,
     )

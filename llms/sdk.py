@@ -54,6 +54,8 @@ class Request:
         schema_text: The schema, as JSON.
         max_output_tokens: Limit of the answer in tokens, thinking not included.
         digest: Hash of all of the above.
+        logprobs: Whether token probabilities are wanted; no part of the digest, so that answers
+            with and without them are the same answer.
         keys: The keys that have been asked for, by slug of the model.
     """
 
@@ -62,6 +64,7 @@ class Request:
     schema_text: str
     max_output_tokens: int
     digest: bytes
+    logprobs: bool = field(default=False, compare=False)
     keys: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
@@ -72,23 +75,37 @@ class Request:
             call.schema_name,
             json.dumps(call.schema, ensure_ascii=False, separators=(",", ":")),
             call.max_output_tokens,
+            logprobs=call.logprobs,
         )
 
     @classmethod
     def _hashed(
-        cls, messages: tuple[tuple[str, str], ...], name: str, schema_text: str, most: int
+        cls,
+        messages: tuple[tuple[str, str], ...],
+        name: str,
+        schema_text: str,
+        most: int,
+        *,
+        logprobs: bool,
     ) -> Self:
         parts = [_KEY_VERSION, name.encode(), _bytes(schema_text), str(most).encode()]
         parts += [_bytes(part) for message in messages for part in message]
         # Each with its length, so that no two lists of parts read the same.
         measured = b"".join(b"%d:%b" % (len(part), part) for part in parts)
-        return cls(messages, name, schema_text, most, hashlib.sha256(measured).digest())
+        digest = hashlib.sha256(measured).digest()
+        return cls(messages, name, schema_text, most, digest, logprobs)
 
     def again(self, answer: str, problem: str) -> Self:
         """The request to correct an answer: the conversation so far and what was wrong."""
         said = (("assistant", answer),) if answer.strip() else ()
         messages = (*self.messages, *said, ("user", _AGAIN.format(problem=problem)))
-        return self._hashed(messages, self.schema_name, self.schema_text, self.max_output_tokens)
+        return self._hashed(
+            messages,
+            self.schema_name,
+            self.schema_text,
+            self.max_output_tokens,
+            logprobs=self.logprobs,
+        )
 
     def key(self, model: Model) -> str:
         """What identifies this request to this model, whoever serves it: 64 hexadecimal digits."""
@@ -117,6 +134,8 @@ class Request:
             fields["reasoning_effort"] = model.effort
         if not _is_thinking(model) and "temperature" not in rejected:
             fields["temperature"] = 0
+        if self.logprobs and model.logprobs and "logprobs" not in rejected:
+            fields["logprobs"] = True
         text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
         if "response_format" not in rejected:
             # The schema is JSON already: put in as it is rather than parsed to be written again.

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from llms.acceptance import Acceptance
 from llms.calls import Ask, Call, Reply
 from llms.cascade import ESCALATING, MISSING_REQUIRED, Extraction, FieldResult, field_result
 from llms.excerpts import around
 from llms.extraction import TIERS, Document, Question, ask_fields
 from llms.failures import CallError
-from llms.judgement import Candidate, contradictions, weigh
+from llms.judgement import Candidate, contradictions
 from llms.prompts import verify_prompt
 from schemas.answers import VERDICTS, Verdicts, verdicts_schema
 from schemas.fields import DocumentType, FieldSpec
@@ -27,10 +28,33 @@ class Verification:
         extraction: The extraction with checked fields marked, mended or given up.
         verdict: `ok` (every checked field), `mended` (a bad one was replaced) or `bad` (a bad one
             could not be replaced); null when there was nothing to check.
+        checks: What the verifier said of which value, in order.
     """
 
     extraction: Extraction
     verdict: str | None
+    checks: "tuple[Check, ...]" = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One value that was checked.
+
+    Attributes:
+        field: Its field.
+        values: What was claimed.
+        tier: Tier that had given it.
+        model: Slug of the model that checked it.
+        verdict: `ok`, `bad` or `unsure`.
+        reason: In the verifier's words.
+    """
+
+    field: str
+    values: tuple[str, ...]
+    tier: int | None
+    model: str
+    verdict: str
+    reason: str
 
 
 def margin(extraction: Extraction, policy: Cascade) -> float:
@@ -60,7 +84,7 @@ async def verify(
     document_type: DocumentType,
     extraction: Extraction,
     ask: Ask,
-    policy: Cascade,
+    policy: Cascade | Acceptance,
 ) -> Verification:
     """Let models that did not answer check the accepted values of a record.
 
@@ -73,10 +97,11 @@ async def verify(
         CallError: As the call path raises it, but for failures that are about this document: a
             verifier that refuses or talks nonsense has checked nothing.
     """
+    acceptance = Acceptance(policy) if isinstance(policy, Cascade) else policy
     fields = dict(extraction.fields)
     replies: list[Reply] = []
     bad: dict[str, str] = {}
-    checked = 0
+    checks: list[Check] = []
     by_model: dict[str, list[FieldSpec]] = {}
     for spec in document_type.fields:
         result = fields[spec.name]
@@ -94,16 +119,28 @@ async def verify(
         for verdict in Verdicts.model_validate(reply.data).verdicts:
             if verdict.field not in asked:
                 continue
-            checked += 1
+            claimed = extraction.fields[verdict.field]
+            checks.append(
+                Check(
+                    verdict.field,
+                    claimed.values,
+                    claimed.tier,
+                    reply.model,
+                    verdict.verdict,
+                    verdict.reason,
+                )
+            )
             if verdict.verdict == "bad":
                 bad[verdict.field] = verdict.reason
             elif verdict.verdict == "ok":
                 fields[verdict.field] = replace(fields[verdict.field], status="verified")
     for name, reason in bad.items():
-        fields[name], more = await _mend(document, document_type, name, fields, reason, ask, policy)
+        fields[name], more = await _mend(
+            document, document_type, name, fields, reason, ask, acceptance
+        )
         replies += more
     verdict_word = None
-    if checked:
+    if checks:
         lost = any(fields[name].status == "unresolved" for name in bad)
         verdict_word = "bad" if lost else "mended" if bad else "ok"
     return Verification(
@@ -114,6 +151,7 @@ async def verify(
             replies=(*extraction.replies, *replies),
         ),
         verdict_word,
+        tuple(checks),
     )
 
 
@@ -157,7 +195,7 @@ async def _mend(
     fields: dict[str, FieldResult],
     reason: str,
     ask: Ask,
-    policy: Cascade,
+    acceptance: Acceptance,
 ) -> tuple[FieldResult, list[Reply]]:
     """One retry in the tier that answered, then one question to the tier above it."""
     old = fields[name]
@@ -173,7 +211,8 @@ async def _mend(
             text=document.text,
             tier=asked_tier,
             stage="retry",
-            longest=policy.max_input_chars,
+            longest=acceptance.policy.max_input_chars,
+            logprobs=acceptance.wants_token_probabilities,
             rejected=rejected if is_retry else None,
             feedback=f"{name}: {reason}",
         )
@@ -184,13 +223,14 @@ async def _mend(
                 raise
             continue
         replies += more
-        threshold = policy.min_confidence
-        if asked_tier == len(TIERS) - 1:
-            threshold = policy.min_confidence_last
-        candidate = weigh(judged[name], threshold)
+        is_last = asked_tier == len(TIERS) - 1
+        candidate = acceptance.weighed(name, judged[name], is_last=is_last)
         again = is_retry and _says_again(candidate.values, old.values, rejected is None)
         if candidate.problems or again or not _fits(document_type, name, candidate, fields):
             continue
+        candidate = acceptance.final(name, candidate)
+        if candidate.problems:
+            break
         mended = field_result(candidate, settled=True)
         if candidate.values == old.values:
             return replace(mended, reason=f"kept by two models against: {reason}"), replies

@@ -1,5 +1,6 @@
 """What was certified, for whom, and in which words: a calibration as it is stored and reused."""
 
+import hashlib
 from datetime import date
 from enum import StrEnum
 from typing import Literal, Self
@@ -96,6 +97,9 @@ class Scope(BaseModel):
     prompt_hash: str = Field(description="Of the stable part of the prompt.")
     cheap: tuple[str, ...] = Field(description="Models whose answers are accepted, in order.")
     strong: str | None = Field(description="Model that gets what is not accepted; null: nobody.")
+    policy_hash: str = Field(
+        default="", description="Of the options of cascade and verifier that shape an answer."
+    )
 
     def difference(self, other: "Scope") -> str | None:
         """What distinguishes two scopes, as a clause; null where they are the same."""
@@ -161,10 +165,14 @@ class Guarantee(BaseModel):
         return 1 - self.target
 
     def words(self) -> str:
-        """The promise as one sentence, or why there is none."""
-        right = "as the strong model has it" if self.against == "strong_model" else "right"
+        """The promise as one sentence with what it rests on, or why there is none."""
         if self.threshold is None:
             return self._refusal()
+        return f"{self.claim()} (by {self.labelled} judged, {self.errors} errors accepted)"
+
+    def claim(self) -> str:
+        """What is promised once there is a threshold."""
+        right = "as the strong model has it" if self.against == "strong_model" else "right"
         odds = "" if self.delta is None else f"with probability {1 - self.delta:g}, "
         share = f"at least {self.target:.4g} of the"
         wrong = {
@@ -177,7 +185,7 @@ class Guarantee(BaseModel):
             "expected": f"on average over sets of labels, at most {1 - self.target:.4g} of all "
             f"{self.unit}s to come are accepted and not {right}",
         }[self.rule]
-        return f"{odds}{wrong} (by {self.labelled} judged, {self.errors} errors accepted)"
+        return f"{odds}{wrong}"
 
     def _refusal(self) -> str:
         if self.labelled < self.needed:
@@ -198,10 +206,59 @@ class Calibration(BaseModel):
 
     scope: Scope
     made_on: date
-    confidences: dict[str, ConfidenceModel] = Field(description="Per field.")
-    guarantees: dict[str, Guarantee] = Field(
-        description="Per field; under an empty name that of whole records."
+    confidences: dict[str, dict[str, ConfidenceModel]] = Field(
+        description="Per field, by the slug of the model that answered."
     )
+    escalate_below: dict[str, float] = Field(
+        default_factory=dict,
+        description="Per field, confidence under which the next tier is asked.",
+    )
+    guarantees: dict[str, Guarantee] = Field(
+        description="Per field; under an empty name that of whole records, where that is promised."
+    )
+
+    disagreement: float | None = Field(
+        default=None,
+        ge=0,
+        lt=1,
+        description="Rate at which the strong model disagreed with accepted answers when this was "
+        "made, at most (upper bound); null: not measured.",
+    )
+
+    @property
+    def tolerated(self) -> float:
+        """Rate of disagreements that an audit takes for as good as when this was made.
+
+        What was promised; or more, where the strong model disagreed more often with answers that
+        people's labels had shown to be good enough: those are its own errors.
+        """
+        promised = [g.tolerated for g in self.guarantees.values() if g.threshold is not None]
+        return max([*promised, *filter(None, [self.disagreement])], default=0.05)
+
+    @property
+    def delta(self) -> float:
+        """Probability of a false alarm of its audit."""
+        return min((g.delta for g in self.guarantees.values() if g.delta), default=0.1)
+
+    @property
+    def identity(self) -> str:
+        """Fingerprint: another one is another cascade, whose records are not shared."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
+
+    def promise(self, field: str) -> Guarantee | None:
+        """What is promised about a field: by itself, else as a part of its record."""
+        return self.guarantees.get(field) or self.guarantees.get("")
+
+    def accept_from(self, field: str) -> float | None:
+        """The confidence from which on an answer is kept; null where nothing was certified."""
+        promise = self.promise(field)
+        return None if promise is None else promise.threshold
+
+    @property
+    def signals(self) -> frozenset[Signal]:
+        """The signals that some confidence of it makes use of."""
+        models = (model for by_model in self.confidences.values() for model in by_model.values())
+        return frozenset(weight.signal for model in models for weight in model.weights)
 
     def applies_to(self, scope: Scope) -> str | None:
         """Why this calibration must not be used for `scope`; null where it may.
@@ -223,6 +280,18 @@ class AuditState(BaseModel):
     errors: int = Field(default=0, ge=0)
     wealth: float = Field(default=1.0, ge=0, description="Alarm when it reaches 1 / delta.")
     alarm_at: int | None = Field(default=None, description="Audits it took, once it was raised.")
+
+
+class AuditBook(BaseModel):
+    """The audit of one calibration across runs, and which answers it has counted."""
+
+    model_config = ConfigDict(frozen=True)
+
+    state: AuditState
+    counted: dict[str, int] = Field(
+        default_factory=dict,
+        description="Audited answers counted so far, by the file of the lake they stand in.",
+    )
 
 
 def _shown(value: object) -> str:

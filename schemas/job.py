@@ -110,6 +110,26 @@ class Cascade(_Frozen):
     long_document_chars: int = Field(
         default=120_000, ge=2000, description="Documents longer than this start a tier higher."
     )
+    calibrated: bool = Field(
+        default=True,
+        description="Use the calibration that the lake holds for this job, where it applies; "
+        "false: the thresholds above, always.",
+    )
+    agreement: bool = Field(
+        default=False,
+        description="Ask a second model of the first tier as well: where the two disagree, the "
+        "next tier is asked. Doubles the calls of the first tier.",
+    )
+    token_probabilities: bool = Field(
+        default=False,
+        description="Ask models that can for the probabilities of their tokens, a signal for "
+        "`docmill calibrate`; a calibration that uses them asks for them by itself.",
+    )
+    every_tier: bool = Field(
+        default=False,
+        description="Ask every tier about every field, as `docmill calibrate` does to compare "
+        "them; for measuring, since it costs all that a cascade saves.",
+    )
 
 
 class Verify(_Frozen):
@@ -120,6 +140,19 @@ class Verify(_Frozen):
         ge=0,
         le=1,
         description="Share of the accepted records that is checked, the low-margin part first.",
+    )
+
+
+class Audit(_Frozen):
+    """How a calibration is watched while documents keep coming."""
+
+    share: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="Share of the accepted fields of calibrated types, drawn at random, that the "
+        "strong model (orchestrator) answers too; disagreements beyond what was promised raise an "
+        "alarm, after which everything goes to the next tier. 0: no audit.",
     )
 
 
@@ -214,7 +247,7 @@ class ReportOptions(_Frozen):
     max_rows: int = Field(default=30, ge=1, description="Longest table in the report.")
 
 
-StageName = Literal["route", "extract", "escalate", "verify", "retry", "insights"]
+StageName = Literal["route", "extract", "agree", "escalate", "verify", "retry", "audit", "insights"]
 """The stages that call models, as the ledger calls them."""
 
 
@@ -289,6 +322,7 @@ class Job(_Frozen):
     parsing: Parsing = Field(default=Parsing(), description="Limits for reading documents.")
     cascade: Cascade = Field(default=Cascade(), description="When an answer is good enough.")
     verify: Verify = Field(default=Verify(), description="How much is checked twice.")
+    audit: Audit = Field(default=Audit(), description="How a calibration is watched.")
     analysis: Analysis = Field(default=Analysis(), description="What is computed.")
     report: ReportOptions = Field(default=ReportOptions(), description="How it is presented.")
     lane: Lane | None = Field(

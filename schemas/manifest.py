@@ -6,6 +6,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from schemas.calibration import Calibration
 from schemas.job import Job
 from schemas.roles import Resolution
 
@@ -122,6 +123,10 @@ class Manifest(BaseModel):
     host: str | None = None
     resolution: Resolution
     extraction_key: str = Field(description="Fingerprint of schemas, prompts, models, parameters.")
+    calibrations: dict[str, Calibration] = Field(
+        default_factory=dict,
+        description="Per document type, the calibration that applies to this run.",
+    )
     ingest: Books = Books()
     extract: Books = Books()
     shards: tuple[ShardResult, ...] = ()

@@ -39,6 +39,9 @@ class Model(BaseModel):
     )
     context_window: int | None = Field(default=None, description="In tokens.")
     max_output: int | None = Field(default=None, description="Longest answer, in tokens.")
+    logprobs: bool = Field(
+        default=False, description="Whether token probabilities can be asked for."
+    )
     thinking_factor: float = Field(
         default=1.0,
         ge=1,

@@ -2,6 +2,7 @@
 
 import pyarrow as pa
 
+from schemas.calibration import Signal
 from schemas.fields import DocumentType, FieldSpec, FieldType
 
 _TIME = pa.timestamp("us", tz="UTC")
@@ -66,6 +67,27 @@ what its answers cost whenever they were paid; `baseline_usd` what one call of t
 model for all its fields would have cost, `baseline_plain_usd` the same without any thinking;
 `projected_usd` what the calls made would have cost on the catalog models of the roles (offline
 runs)."""
+
+ANSWERS = pa.schema(
+    [
+        pa.field("doc_id", pa.string(), nullable=False),
+        pa.field("document_type", pa.string(), nullable=False),
+        pa.field("field", pa.string(), nullable=False),
+        pa.field("step", pa.string(), nullable=False),
+        pa.field("tier", pa.int32()),
+        pa.field("model", pa.string(), nullable=False),
+        pa.field("values", pa.list_(pa.string()), nullable=False),
+        pa.field("is_sound", pa.bool_(), nullable=False),
+        pa.field("problem", pa.string()),
+        *(pa.field(signal.value, pa.float64()) for signal in Signal),
+    ]
+)
+"""What each tier answered per field, accepted or not, and what speaks for and against it: a column
+per signal, null where it is not known. `step`: `answer` (of a tier), `check` (the verifier's word
+on the values that `tier` gave; `verifier` holds it, `problem` its reason) or `audit` (what the
+strong model says where `tier` was believed; `agreement` is 1 where both say the same). `values` are
+canonical; `is_sound` is false where no confidence could have outweighed what was wrong, and then
+`problem` says what."""
 
 FAILURES = pa.schema(
     [

@@ -66,6 +66,14 @@ class Lake:
         """Where the outcome of each document of a shard lies, under extraction key `key`."""
         return f"records/{job}/_outcomes/{shard}-{key}.parquet"
 
+    def answers(self, job: str, shard: str, key: str) -> str:
+        """Where the single answers about a shard lie, with their signals, under key `key`."""
+        return f"records/{job}/_answers/{shard}-{key}.parquet"
+
+    def calibrations(self, job: str, document_type: str) -> str:
+        """The folder of the calibrations of a type of a job, one file each, named by their time."""
+        return f"calibrations/{job}/{document_type}"
+
     def attempts(self, run_id: str, shard: str) -> str:
         """Where the ledger rows of a shard (or of a stage, such as `analyze`) lie."""
         return f"attempts/{run_id}/{shard}.parquet"

@@ -3,23 +3,26 @@
 import asyncio
 import random
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
 
+from llms.acceptance import Acceptance
 from llms.calls import Ask
 from llms.cascade import ESCALATING, Extraction, extract
 from llms.extraction import Document
 from llms.failures import STOPPING, CallError, FailureClass
 from llms.router import UNRECOGNISED, Route, route
-from llms.verifier import Verification, how_many, margin, verify
+from llms.verifier import Check, Verification, how_many, margin, verify
 from schemas.fields import DocumentType
 from schemas.ledger import Attempt
 from schemas.manifest import Books, ShardResult
-from schemas.tables import FAILURES, OUTCOMES, records_schema
+from schemas.tables import ANSWERS, FAILURES, OUTCOMES, records_schema
 from storage.store import Lake
+from tasks.answer_rows import answer_rows
+from tasks.audits import audit, count_audits, suspended_types
 from tasks.ingest import ShardRef
 from tasks.jobs import document_types
 from tasks.ledger_rows import add_attempts
@@ -39,6 +42,8 @@ class _Work:
     route: Route | None = None
     extraction: Extraction | None = None
     verdict: str | None = None
+    checks: tuple[Check, ...] = ()
+    audits: list[dict[str, Any]] = field(default_factory=list)
     failure: tuple[str, str] | None = None
     raw_answer: str | None = None
     parked: str | None = None
@@ -66,6 +71,7 @@ def extract_shard(ref: ShardRef, lake_url: str, run_id: str) -> ShardResult:
     attempts: list[Attempt] = []
     if missing:
         works = [_Work(row) for row in _rows(lake, ref, set(missing))]
+        runtime.suspended = suspended_types(lake, manifest.job.name, manifest.calibrations)
         _run(works, ref.shard, runtime)
         attempts = runtime.take_attempts(missing)
         known |= _write(works, attempts, ref, path, runtime)
@@ -123,6 +129,11 @@ async def _process(works: list[_Work], shard: str, runtime: Runtime) -> None:
     async with asyncio.TaskGroup() as group:
         for work in due:
             group.create_task(_guarded(work, _verify_one, runtime))
+    if job.audit.share and runtime.manifest.calibrations:
+        async with asyncio.TaskGroup() as group:
+            for work in accepted:
+                if work.failure is None and work.parked is None:
+                    group.create_task(_guarded(work, _audit_one, runtime))
 
 
 async def _guarded(work: _Work, step: Any, runtime: Runtime) -> None:
@@ -166,7 +177,9 @@ async def _route_and_extract(work: _Work, runtime: Runtime) -> None:
         work.failure = (UNRECOGNISED, f"the document is none of: {names}")
     else:
         document = Document.of(row["doc_id"], row["text"])
-        work.extraction = await extract(document, document_type, ask, job.cascade)
+        work.extraction = await extract(
+            document, document_type, ask, _acceptance(document_type, runtime)
+        )
         work.failure = work.extraction.failure
         work.raw_answer = work.extraction.raw_answer
 
@@ -179,10 +192,36 @@ async def _verify_one(work: _Work, runtime: Runtime) -> None:
         document_type,
         _sure(work.extraction),
         runtime.client,
-        runtime.manifest.job.cascade,
+        _acceptance(document_type, runtime),
     )
     work.extraction, work.verdict = checked.extraction, checked.verdict
+    work.checks = checked.checks
     work.failure = checked.extraction.failure
+
+
+async def _audit_one(work: _Work, runtime: Runtime) -> None:
+    job = runtime.manifest.job
+    document_type = _sure(_sure(work.route).document_type)
+    calibration = runtime.manifest.calibrations.get(document_type.name)
+    if calibration is not None:
+        work.audits = await audit(
+            Document.of(work.row["doc_id"], work.row["text"]),
+            document_type,
+            _sure(work.extraction),
+            runtime.client,
+            calibration,
+            job.audit.share,
+            job.cascade,
+        )
+
+
+def _acceptance(document_type: DocumentType, runtime: Runtime) -> Acceptance:
+    name = document_type.name
+    return Acceptance(
+        runtime.manifest.job.cascade,
+        runtime.manifest.calibrations.get(name),
+        is_suspended=name in runtime.suspended,
+    )
 
 
 def _declared(uri: str, types: Iterable[DocumentType]) -> str | None:
@@ -208,6 +247,7 @@ def _write(
         known = _known_outcomes(path, ref, runtime)
         finished = [w for w in works if w.parked is None and w.row["doc_id"] not in known]
         _write_records(finished, ref, runtime)
+        _write_answers(finished, ref, runtime)
         outcomes = [
             _outcome(work, per_document.get(work.row["doc_id"], []), runtime) for work in finished
         ]
@@ -227,6 +267,21 @@ def _write_records(finished: list[_Work], ref: ShardRef, runtime: Runtime) -> No
         rows = [record_row(w.row, document_type, _sure(w.extraction), key) for w in members]
         path = lake.records(manifest.job.name, name, ref.shard, key)
         _append(lake, path, rows, records_schema(document_type))
+
+
+def _write_answers(finished: list[_Work], ref: ShardRef, runtime: Runtime) -> None:
+    lake, manifest = runtime.lake, runtime.manifest
+    rows: list[dict[str, Any]] = []
+    for work in finished:
+        if work.extraction is not None:
+            name = _sure(_sure(work.route).document_type).name
+            rows += answer_rows(work.row["doc_id"], name, work.extraction, work.checks)
+            rows += work.audits
+    path = lake.answers(manifest.job.name, ref.shard, manifest.extraction_key)
+    if rows:
+        _append(lake, path, rows, ANSWERS)
+    if manifest.job.audit.share and manifest.calibrations:
+        count_audits(lake, manifest, path)
 
 
 def _outcome(work: _Work, attempts: list[Attempt], runtime: Runtime) -> dict[str, Any]:

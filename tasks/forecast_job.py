@@ -7,6 +7,7 @@ from llms.providers import providers_of
 from schemas.job import Job
 from schemas.roles import Resolution
 from storage.store import Lake
+from tasks.calibrations import calibrations_for
 from tasks.call_times import Pace, Speed
 from tasks.catalogs import current_catalog
 from tasks.forecast import forecast
@@ -45,9 +46,10 @@ def forecast_job(
     resolution = models_for(job, lake, env)
     catalog = current_catalog(env)
     pace = pace_of(job, resolution, catalog, env)
+    certified = calibrations_for(lake, job, resolution).calibrations
     return forecast(
         job,
-        survey(job, lake, extraction_key(job, resolution), sample=sample),
+        survey(job, lake, extraction_key(job, resolution, certified), sample=sample),
         resolution,
         beliefs=learned(recent_runs(lake, job, resolution, pace), resolution),
         pace=pace,

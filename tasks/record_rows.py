@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -11,6 +11,7 @@ from llms.cascade import Extraction
 from llms.pricing import baseline_document_usd, cost_usd
 from llms.values import to_python
 from schemas.answers import extraction_schema
+from schemas.calibration import Calibration
 from schemas.fields import DocumentType
 from schemas.job import Job
 from schemas.ledger import Attempt
@@ -20,15 +21,18 @@ from tasks.jobs import document_types
 _PROMPT_OVERHEAD_TOKENS = 300
 """Instructions that a single strong model would be sent with each document, beside the schema."""
 
-_OUTCOMES_VERSION = 2
+_OUTCOMES_VERSION = 3
 """Goes up with the columns of outcomes: rows of an older shape are written anew, from the store."""
 
 
-def extraction_key(job: Job, resolution: Resolution) -> str:
+def extraction_key(
+    job: Job, resolution: Resolution, calibrations: Mapping[str, Calibration] | None = None
+) -> str:
     """Fingerprint of everything but the document that decides what its record says.
 
-    Schemas, prompts, parameters and the first choice of each role; failover does not count, since
-    a record says which model answered.
+    Schemas, prompts, parameters, the first choice of each role and the calibration of each type
+    (other thresholds are another cascade); failover does not count, since a record says which model
+    answered.
     """
     parts = {
         "outcomes": _OUTCOMES_VERSION,
@@ -38,6 +42,7 @@ def extraction_key(job: Job, resolution: Resolution) -> str:
         "cascade": job.cascade.model_dump(mode="json"),
         "verify": job.verify.model_dump(mode="json"),
         "seed": job.seed,
+        "calibrations": {name: one.identity for name, one in (calibrations or {}).items()},
         "models": {
             # By the catalog's name: the same model at another provider is no other question.
             role.value: resolution.model(role).slug

@@ -20,13 +20,14 @@ from schemas.roles import Model, Role
 from storage.store import Lake
 from tasks.analysis import ANALYSIS_FILE, INSIGHTS_FILE, METRICS_FILE, Computed, all_questions
 from tasks.figures import Figure, Question, visible
+from tasks.jobs import document_types
 from tasks.metrics import words
 from tasks.run_ledger import ASKED, insights_usd, read_ledger
 from tasks.run_questions import COST, QUALITY, run_questions
 
 FORMAT = "docmill-report/1"
 
-# Nothing calibrates thresholds yet; what will, says so in the manifest and takes these away.
+# A calibration that applies says so in the manifest and takes these away.
 DEFAULTS_NOTE = "thresholds are not calibrated; the defaults were used"
 JOB_THRESHOLDS_NOTE = "thresholds are not calibrated; those of the job were used"
 
@@ -117,10 +118,20 @@ def _notes(manifest: Manifest, notes: Iterable[str]) -> list[str]:
     said = [
         *notes,
         *([RULES_NOTE] if by_rules else []),
-        DEFAULTS_NOTE if manifest.job.cascade == Cascade() else JOB_THRESHOLDS_NOTE,
+        *_uncalibrated(manifest),
         *manifest.notes,
     ]
     return list(dict.fromkeys(visible(note) for note in said))
+
+
+def _uncalibrated(manifest: Manifest) -> list[str]:
+    """Which thresholds nobody has calibrated, as a sentence or none."""
+    names = [t.name for t in document_types(manifest.job)]
+    left = [name for name in names if name not in manifest.calibrations]
+    if not left and names:
+        return []
+    note = DEFAULTS_NOTE if manifest.job.cascade == Cascade() else JOB_THRESHOLDS_NOTE
+    return [f"{', '.join(left)}: {note}" if manifest.calibrations else note]
 
 
 def _table(question: Question, figures: list[Figure], computed: Computed) -> dict[str, Any]:

@@ -50,6 +50,7 @@ class Runtime:
         self.manifest = manifest
         self.lake = lake
         self.has_answered = False
+        self.suspended: frozenset[str] = frozenset()
         self.store = ResponseStore(responses_url(lake))
         self.store.open_run(manifest.run_id, manifest.job.name, lake.url)
         self.budget = Budget(
