@@ -43,6 +43,7 @@ from schemas.fields import DocumentType, FieldSource, FieldSpec
 from schemas.job import (
     Allow,
     Analysis,
+    Audit,
     Backfill,
     Cascade,
     Job,
@@ -65,7 +66,7 @@ DOCS = Path(__file__).resolve().parent
 
 OPTIONS: tuple[type[BaseModel], ...] = (
     Job, Source, TypeRef, DocumentType, FieldSpec, ProviderSpec, ServedModel, Models, Allow,
-    Parsing, Cascade, Verify, Analysis, Metric, ReportOptions, Backfill,
+    Parsing, Cascade, Verify, Audit, Analysis, Metric, ReportOptions, Backfill,
 )  # fmt: skip
 """The models that a docmill.yaml and the run form are made of."""
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.cache_cli import app as cache_app
+from flows.calibrate_cli import calibrate
 from flows.console import DONE, FAILED, PARKED, fail, print_json, watching
 from flows.job_options import LaneOption, ModelOption, ReadyByOption, job_of
 from flows.models_cli import app as models_app
@@ -390,6 +391,7 @@ def _backfill(plan: "Backfill", backfill_id: str | None, *, direct: bool) -> "Ba
 
 app.command()(replay)
 app.command()(plan)
+app.command()(calibrate)
 app.command()(simulate)
 
 

@@ -36,12 +36,13 @@ def _records(
     names = [spec.name for spec in document_type.fields]
     rows = lake.read_table(path, ["doc_id", *names]).to_pylist()
     return {
-        row["doc_id"]: (document_type.name, {name: _canonical(row[name]) for name in names})
+        row["doc_id"]: (document_type.name, {name: canonical_values(row[name]) for name in names})
         for row in rows
     }
 
 
-def _canonical(value: object) -> str | list[str] | None:
+def canonical_values(value: object) -> str | list[str] | None:
+    """A cell of a record as text in canonical notation; null where there is no value."""
     if isinstance(value, list):
         return [text for text in map(_text, value) if text is not None]
     return _text(value)

@@ -1,0 +1,326 @@
+"""How is a cascade calibrated on labels? Ask every tier, fit, run it, certify, store."""
+
+import glob
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from flows.wiring import Direct, run_pipeline, start_run
+from llms.calibration import learn_then_test as ltt
+from schemas.calibration import Calibration, Guarantee
+from schemas.job import Job
+from schemas.manifest import Manifest, RunStatus, RunSummary
+from schemas.roles import Resolution
+from storage.manifests import read_manifest
+from storage.store import Lake
+from tasks.calibration_curve import Point, curve, draw_curve, prices_of
+from tasks.calibration_fit import (
+    FittedType,
+    Promise,
+    certify_fields,
+    certify_records,
+    expected_for_certifying,
+    fit_type,
+    is_for_fitting,
+    refusal,
+)
+from tasks.calibration_labels import (
+    JudgedAnswer,
+    Labels,
+    final_answers,
+    judged_answers,
+)
+from tasks.calibrations import promise_words, scope_of, store_calibration
+from tasks.gold import Gold, load_gold
+from tasks.jobs import JobError, document_types, load_job
+
+Unit = Literal["field", "record"]
+Say = Callable[[str], None]
+
+
+class CalibrationRefusedError(Exception):
+    """Nothing can be promised with these labels, or a run for it did not end well."""
+
+
+@dataclass(frozen=True, slots=True)
+class CalibratedType:
+    """What came out for a document type.
+
+    Attributes:
+        name: The type.
+        calibration: What was stored.
+        path: Where, in the lake.
+        picture: The cost/quality curve as SVG, in the lake; null where one tier answered alone.
+        points: The curve.
+        escalated: Per field, share of the certifying documents whose field went up.
+        fitted: The confidences, and why fields go up where they do.
+    """
+
+    name: str
+    calibration: Calibration
+    path: str
+    picture: str | None
+    points: tuple[Point, ...]
+    escalated: Mapping[str, float]
+    fitted: FittedType
+
+
+@dataclass(slots=True)
+class Calibrated:
+    """A finished calibration: its types, and the two runs it rests on."""
+
+    gold: str
+    lake: str
+    target: float
+    delta: float
+    runs: list[RunSummary] = field(default_factory=list)
+    types: list[CalibratedType] = field(default_factory=list)
+    words: list[str] = field(default_factory=list)
+
+    @property
+    def usd(self) -> float:
+        """What both runs have spent."""
+        return sum(run.usd for run in self.runs)
+
+
+def calibrate(
+    path: str,
+    *,
+    job_file: str | None = None,
+    target: float = 0.95,
+    delta: float = 0.1,
+    out: str | None = None,
+    profile: str | None = None,
+    promise: Promise | None = None,
+    unit: Unit = "field",
+    env: Mapping[str, str] | None = None,
+    say: Say = lambda _: None,
+) -> Calibrated:
+    """Calibrate the cascade of a job on a gold folder and store what may be promised.
+
+    Args:
+        path: The gold folder.
+        job_file: The job that will use it; null takes the folder's own.
+        target: Share of right answers to promise.
+        delta: Probability with which a promise may fail.
+        out: The lake; null takes the job's.
+        profile: Set of providers; null takes the job's.
+        promise: About accepted answers or all answers; null lets the number of labels decide.
+        unit: Promise per field, or per record.
+        env: The environment; null takes the process's own.
+        say: Told what happens, a sentence at a time.
+
+    Raises:
+        CalibrationRefusedError: Too few labels, told before anything is spent; or a run failed.
+        GoldError, JobError: The folder or the job cannot be used.
+    """
+    env = os.environ if env is None else env
+    gold = load_gold(path)
+    job = _job(path, gold, job_file, out, profile)
+    for line in _announced(gold, job, target, delta):
+        say(line)
+    done = Calibrated(gold=path, lake=job.lake, target=target, delta=delta)
+    rehearsal = _named(job)
+    say("1 of 2: every tier answers every field (answers that the lake has cost nothing)")
+    first = _run(_asking_everybody(rehearsal), env, done)
+    lake = Lake(first.job.lake)
+    labels = Labels(gold, lake, first)
+    answers = list(judged_answers(lake, first, labels))
+    fitted = {
+        t.name: fit_type(
+            (a for a in answers if a.document_type == t.name and is_for_fitting(a.document)), target
+        )
+        for t in document_types(job)
+    }
+    now = datetime.now(UTC)
+    for t in document_types(rehearsal):
+        provisional = _calibration(rehearsal, first.resolution, t.name, fitted[t.name], {}, now)
+        store_calibration(lake, rehearsal.name, t.name, provisional, now)
+    certifying = [d for d in labels.files if not is_for_fitting(d)]
+    files = tuple(glob.escape(labels.files[d]) for d in certifying)
+    say(f"2 of 2: the cascade as it will run, on {len(certifying)} documents kept for certifying")
+    source = rehearsal.source.model_copy(update={"include": files})
+    second = _run(rehearsal.model_copy(update={"source": source}), env, done, first.resolution)
+    final = list(final_answers(lake, second, labels, certifying))
+    disagreement = _disagreement(lake, second, delta)
+    for t in document_types(job):
+        mine = [one for one in final if one.document_type == t.name]
+        if not mine:
+            say(f"{t.name}: no labelled documents, so no calibration")
+            continue
+        certify = certify_fields if unit == "field" else certify_records
+        guarantees = certify(
+            mine,
+            fitted[t.name],
+            target,
+            delta,
+            promise=promise,
+            floor=job.cascade.min_confidence_last,
+        )
+        calibration = _calibration(
+            job, first.resolution, t.name, fitted[t.name], guarantees, now, disagreement
+        )
+        held_out = [
+            a for a in answers if a.document_type == t.name and not is_for_fitting(a.document)
+        ]
+        done.types.append(
+            _stored(lake, job, first, second, t.name, calibration, fitted[t.name], held_out, now)
+        )
+        done.words += promise_words(t.name, calibration)
+    return done
+
+
+def _announced(gold: Gold, job: Job, target: float, delta: float) -> list[str]:
+    """What can be promised with so many labels; raises where it is nothing at all."""
+    only = document_types(job)[0].name
+    counts: dict[str, int] = {}
+    for label in gold.labels.values():
+        name = label.document_type or only
+        counts[name] = counts.get(name, 0) + 1
+    refused = {name: refusal(n, target, delta) for name, n in counts.items()}
+    if all(refused.values()):
+        raise CalibrationRefusedError("; ".join(f"{n}: {why}" for n, why in refused.items()))
+    needed = ltt.smallest_n(target, delta)
+    lines = []
+    for name, n in counts.items():
+        left = expected_for_certifying(n)
+        kind = (
+            f"enough for a promise with probability {1 - delta:g} (it takes {needed})"
+            if left >= needed
+            else f"too few for a promise with probability {1 - delta:g}, which takes {needed}: "
+            "only on average over sets of labels"
+        )
+        lines.append(
+            refused[name] or f"{name}: {n} labelled documents, about {left} to certify with; {kind}"
+        )
+    return lines
+
+
+def _job(path: str, gold: Gold, job_file: str | None, out: str | None, profile: str | None) -> Job:
+    overrides: dict[str, Any] = {"analysis": {"max_insights": 0}}
+    if out is not None:
+        overrides["lake"] = out
+    if profile is not None:
+        overrides["profile"] = profile
+    job = load_job(job_file or path, overrides)
+    source = job.source.model_copy(
+        update={"path": str(Path(gold.documents).resolve()), "since": None, "until": None}
+    )
+    labelled = {f.spec.name for f in gold.fields}
+    asked = {spec.name for t in document_types(job) for spec in t.fields}
+    if not labelled & asked:
+        raise JobError(
+            f"the job {job.name} asks for none of the fields that {path} has labels for "
+            f"({', '.join(sorted(labelled))})"
+        )
+    return job.model_copy(update={"source": source})
+
+
+def _named(job: Job) -> Job:
+    """The job under a name of its own: its runs are no runs of the job."""
+    return job.model_copy(update={"name": f"{job.name[:51]}.calibration"})
+
+
+def _asking_everybody(job: Job) -> Job:
+    cascade = job.cascade.model_copy(update={"every_tier": True, "calibrated": False})
+    verify = job.verify.model_copy(update={"share": 0.0})
+    audit = job.audit.model_copy(update={"share": 0.0})
+    return job.model_copy(update={"cascade": cascade, "verify": verify, "audit": audit})
+
+
+def _run(
+    job: Job, env: Mapping[str, str], done: Calibrated, resolution: Resolution | None = None
+) -> Manifest:
+    if job.audit.share:
+        # Everything accepted, once: how often does the strong model disagree with right answers?
+        job = job.model_copy(update={"audit": job.audit.model_copy(update={"share": 1.0})})
+    summary = run_pipeline(start_run(job, env=env, resolution=resolution), Direct())
+    done.runs.append(summary)
+    if summary.status is not RunStatus.DONE:
+        raise CalibrationRefusedError(
+            f"run {summary.run_id} is {summary.status.value}: {summary.message}; nothing was "
+            "calibrated. What was answered is kept: the same command goes on from there"
+        )
+    return read_manifest(Lake(summary.lake), summary.run_id)
+
+
+def _calibration(
+    job: Job,
+    resolution: Resolution,
+    name: str,
+    fitted: FittedType,
+    guarantees: Mapping[str, Guarantee],
+    now: datetime,
+    disagreement: float | None = None,
+) -> Calibration:
+    document_type = next(t for t in document_types(job) if t.name == name)
+    return Calibration(
+        scope=scope_of(job, resolution, document_type),
+        made_on=now.date(),
+        confidences=fitted.confidences,
+        escalate_below=fitted.escalate_below,
+        guarantees=dict(guarantees),
+        disagreement=disagreement,
+    )
+
+
+def _disagreement(lake: Lake, manifest: Manifest, delta: float) -> float | None:
+    """How often the strong model disagreed with accepted answers at most; null: nobody asked it."""
+    from llms.calibration.tails import upper_bound
+
+    wrong: list[bool] = []
+    for shard in manifest.shards:
+        path = lake.answers(manifest.job.name, shard.shard, manifest.extraction_key)
+        if lake.exists(path):
+            rows = lake.read_table(path, ["step", "agreement"]).to_pylist()
+            wrong += [row["agreement"] < 1 for row in rows if row["step"] == "audit"]
+    return min(0.999, upper_bound(len(wrong), sum(wrong), delta)) if wrong else None
+
+
+def _stored(
+    lake: Lake,
+    job: Job,
+    first: Manifest,
+    second: Manifest,
+    name: str,
+    calibration: Calibration,
+    fitted: FittedType,
+    held_out: list[JudgedAnswer],
+    now: datetime,
+) -> CalibratedType:
+    path = store_calibration(lake, job.name, name, calibration, now)
+    prices = prices_of(lake, first)
+    points = tuple(curve(held_out, fitted, prices)) if any(a.tier for a in held_out) else ()
+    picture = None
+    if points:
+        priced = f", at the prices of {' and '.join(prices.names)}" if prices else ""
+        picture = path.removesuffix(".json") + ".svg"
+        lake.write_bytes(picture, draw_curve(points, None, f"{name}{priced}").encode())
+    return CalibratedType(
+        name=name,
+        calibration=calibration,
+        path=path,
+        picture=picture,
+        points=points,
+        escalated=_escalated(lake, second, name),
+        fitted=fitted,
+    )
+
+
+def _escalated(lake: Lake, manifest: Manifest, name: str) -> dict[str, float]:
+    """Per field, the share of a type's documents whose field was asked of the next tier."""
+    first: dict[str, int] = {}
+    later: dict[str, int] = {}
+    for shard in manifest.shards:
+        path = lake.answers(manifest.job.name, shard.shard, manifest.extraction_key)
+        if not lake.exists(path):
+            continue
+        columns = ["document_type", "field", "step", "tier"]
+        for row in lake.read_table(path, columns).to_pylist():
+            if row["step"] == "answer" and row["document_type"] == name:
+                counts = later if row["tier"] else first
+                counts[row["field"]] = counts.get(row["field"], 0) + 1
+    return {f: later.get(f, 0) / n for f, n in first.items()}

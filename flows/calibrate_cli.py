@@ -1,0 +1,150 @@
+"""`docmill calibrate`: what may be promised about a cascade, by labelled documents."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flows.console import FAILED, fail, money, print_json
+
+if TYPE_CHECKING:
+    from flows.calibrate import Calibrated, CalibratedType
+    from schemas.calibration import Guarantee
+
+
+def calibrate(
+    path: Annotated[
+        str, typer.Argument(help="A gold folder: documents/, labels.jsonl, fields.json.")
+    ],
+    job: Annotated[
+        str | None,
+        typer.Option("--job", help="The docmill.yaml that will use it; default: the folder's."),
+    ] = None,
+    target: Annotated[float, typer.Option(help="Share of right answers to promise.")] = 0.95,
+    delta: Annotated[float, typer.Option(help="Probability that a promise may fail.")] = 0.1,
+    promise: Annotated[
+        str | None,
+        typer.Option(help="About `accepted` answers or `all`; default: by the number of labels."),
+    ] = None,
+    unit: Annotated[str, typer.Option(help="Promise per `field` or per `record`.")] = "field",
+    out: Annotated[
+        str | None, typer.Option("--out", "--lake", help="The lake; default: the job's.")
+    ] = None,
+    profile: Annotated[
+        str | None, typer.Option(help="Providers: offline, openai, openrouter or local.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Fit confidences on labelled documents and certify from which one on answers are kept."""
+    from flows.calibrate import CalibrationRefusedError
+    from flows.calibrate import calibrate as run_calibration
+    from flows.wiring import USER_ERRORS
+    from tasks.gold import GoldError
+
+    for name, value in (("--target", target), ("--delta", delta)):
+        if not 0 < value < 1:
+            fail(f"{name} is {value:g}; it must lie between 0 and 1, without either")
+    if promise not in (None, "accepted", "all"):
+        fail(f"--promise: {promise!r} is neither accepted nor all")
+    if unit not in ("field", "record"):
+        fail(f"--unit: {unit!r} is neither field nor record")
+    try:
+        done = run_calibration(
+            path,
+            job_file=job,
+            target=target,
+            delta=delta,
+            out=out,
+            profile=profile,
+            promise={"accepted": "accepted", "all": "long_run"}.get(promise or ""),  # type: ignore[arg-type]
+            unit=unit,  # type: ignore[arg-type]
+            say=(lambda _: None) if as_json else typer.echo,
+        )
+    except CalibrationRefusedError as error:
+        fail(error, FAILED)
+    except (*USER_ERRORS, GoldError) as error:
+        fail(error)
+    if as_json:
+        print_json(as_object(done))
+    else:
+        print("\n".join(lines(done)))
+
+
+def as_object(done: "Calibrated") -> dict[str, Any]:
+    """A finished calibration as one JSON object."""
+    return {
+        "gold": done.gold,
+        "lake": done.lake,
+        "target": done.target,
+        "delta": done.delta,
+        "usd": done.usd,
+        "calls": sum(run.calls for run in done.runs),
+        "runs": [run.run_id for run in done.runs],
+        "certified": sum(
+            g.threshold is not None for t in done.types for g in t.calibration.guarantees.values()
+        ),
+        "types": {t.name: _type_object(t) for t in done.types},
+        "words": done.words,
+    }
+
+
+def _type_object(one: "CalibratedType") -> dict[str, Any]:
+    return {
+        "calibration": one.path,
+        "identity": one.calibration.identity,
+        "picture": one.picture,
+        "guarantees": {
+            name or "record": {**g.model_dump(mode="json"), "words": g.words()}
+            for name, g in one.calibration.guarantees.items()
+        },
+        "escalate_below": one.calibration.escalate_below,
+        "escalated": dict(one.escalated),
+        "confidences": {
+            name: {slug: m.model_dump(mode="json") for slug, m in models.items()}
+            for name, models in one.calibration.confidences.items()
+        },
+        "curve": [
+            {"below": p.level, "escalated": p.escalated, "right": p.right, "usd": p.usd}
+            for p in one.points
+        ],
+    }
+
+
+def lines(done: "Calibrated") -> Iterator[str]:
+    """A finished calibration as text: a table per type, the promises, where it all lies."""
+    for one in done.types:
+        yield ""
+        yield f"{one.name}: {one.calibration.scope.task}"
+        yield (
+            f"{'field':<22} {'goes up':>8} {'kept from':>9} {'judged':>7} {'kept':>6} "
+            f"{'wrong':>6}  signals in use"
+        )
+        for name in one.calibration.confidences:
+            yield _field_line(one, name)
+        if "" in one.calibration.guarantees:
+            record = one.calibration.guarantees[""]
+            yield f"{'whole records':<22} {'':>8} {_figures(record)}"
+        ends = (one.points[0], one.points[-1]) if one.points else ()
+        if ends:
+            yield (
+                f"always cheap: {ends[0].right:.3f} right; always strong: {ends[1].right:.3f} right"
+            )
+        if one.picture:
+            yield f"curve: {done.lake}/{one.picture}"
+        yield f"calibration: {done.lake}/{one.path}"
+    yield ""
+    yield from done.words
+    yield f"spent {money(done.usd)} on {sum(run.calls for run in done.runs)} calls"
+
+
+def _field_line(one: "CalibratedType", name: str) -> str:
+    promise = one.calibration.guarantees.get(name)
+    figures = _figures(promise) if promise else f"{'-':>9} {'-':>7} {'-':>6} {'-':>6}"
+    models = one.calibration.confidences[name].values()
+    used = sorted({w.signal.value for model in models for w in model.weights})
+    return f"{name:<22} {one.escalated.get(name, 0):>8.1%} {figures}  {', '.join(used) or 'none'}"
+
+
+def _figures(promise: "Guarantee") -> str:
+    level = "refused" if promise.threshold is None else f"{promise.threshold:.3f}"
+    return f"{level:>9} {promise.labelled:>7} {promise.accepted:>6} {promise.errors:>6}"
