@@ -40,8 +40,14 @@ from tasks.stages import (
     ingest_run,
     report_run,
 )
+from tasks.worker_processes import (
+    WorkerError,
+    close_workers,
+    processes_for,
+    shards_per_worker,
+)
 
-USER_ERRORS = (JobError, SourceError, LakeError, LlmError, BooksError)
+USER_ERRORS = (JobError, SourceError, LakeError, LlmError, BooksError, WorkerError)
 """What a user can cause or mend: told in one sentence, never as a traceback."""
 
 _WINDOW = 32
@@ -83,9 +89,9 @@ class Direct:
         self, refs: Sequence[ShardRef], lake_url: str, run_id: str
     ) -> Iterator[ShardResult]:
         """Map `extract_shard` over the shards in a few threads."""
-        job = read_manifest(Lake(lake_url), run_id).job
-        size = window(job)
-        with ThreadPoolExecutor(shards_at_once(job), thread_name_prefix="shard") as threads:
+        manifest = read_manifest(Lake(lake_url), run_id)
+        size, at_once = window(manifest.job), shards_in_work(manifest)
+        with ThreadPoolExecutor(at_once, thread_name_prefix="shard") as threads:
             for start in range(0, len(refs), size):
                 some = refs[start : start + size]
                 futures = [threads.submit(extract_shard, r, lake_url, run_id) for r in some]
@@ -109,6 +115,14 @@ class Direct:
 def window(job: Job) -> int:
     """How many shards of a job may be submitted before the first of them is drained."""
     return max(_WINDOW, 2 * shards_at_once(job))
+
+
+def shards_in_work(manifest: Manifest) -> int:
+    """How many shards of a run are in work at once, in all of its processes."""
+    processes = processes_for(manifest.job, manifest.ingest.done)
+    if processes > 1:
+        return processes * shards_per_worker(processes)
+    return shards_at_once(manifest.job)
 
 
 def new_run_id(now: datetime) -> str:
@@ -274,9 +288,14 @@ def _stages(manifest: Manifest, lake: Lake, backend: Backend) -> Manifest:
     progress.enter("extract", ingested.books.done)
     shards: list[ShardResult] = []
     extracted = Books()
-    for result in backend.extract(ingested.shards, url, run_id):
-        shards.append(result)
-        extracted += result.books
+    try:
+        for result in backend.extract(ingested.shards, url, run_id):
+            shards.append(result)
+            extracted += result.books
+    finally:
+        killed = close_workers(url, run_id)
+    if killed:
+        book_lost(lake, run_id)
     manifest = manifest.model_copy(
         update={
             "extract": extracted,

@@ -159,6 +159,13 @@ class ResponseStore:
         """Give a claim back whose request was not sent."""
         self._writer.tell(_Write(release=key))
 
+    def bury(self, keeper: str) -> None:
+        """Let others have what a process had claimed that is known to be dead.
+
+        What it may have spent stays booked as spent.
+        """
+        self.change(lambda connection, now: claims.leave(connection, keeper))
+
     async def put(
         self,
         response: StoredResponse,

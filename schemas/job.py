@@ -317,7 +317,17 @@ class Job(_Frozen):
         default=128, ge=1, le=4096, description="Documents per shard, the unit of retry."
     )
     concurrency: int = Field(
-        default=64, ge=1, le=4096, description="Documents in flight per process."
+        default=64,
+        ge=1,
+        le=4096,
+        description="Documents in flight, in all processes of a run together.",
+    )
+    processes: int | None = Field(
+        default=None,
+        ge=1,
+        le=64,
+        description="Processes that extract; null: one per core for a run of 2,000 documents and "
+        "more, else one. One in any case where requests may go into batches.",
     )
     parsing: Parsing = Field(default=Parsing(), description="Limits for reading documents.")
     cascade: Cascade = Field(default=Cascade(), description="When an answer is good enough.")

@@ -13,6 +13,16 @@ def keep(block: str, key: str) -> None:
     _fetched[f"{SECRET_BLOCK}{block}"] = key
 
 
+def fetched() -> Mapping[str, str]:
+    """The keys that flows have fetched, as `restore` takes them in another process."""
+    return dict(_fetched)
+
+
+def restore(kept: Mapping[str, str]) -> None:
+    """Remember the keys that another process has fetched."""
+    _fetched.update(kept)
+
+
 def keys() -> Mapping[str, str]:
     """The environment of this process and the keys that flows have fetched.
 

@@ -39,8 +39,13 @@ class Runtime:
     so that limits, budget, connections and requests in flight are shared by all of them.
     """
 
-    def __init__(self, manifest: Manifest, lake: Lake) -> None:
+    def __init__(self, manifest: Manifest, lake: Lake, *, sharers: int = 1) -> None:
         """Open the response store and start the loop; no request is sent yet.
+
+        Args:
+            manifest: The run.
+            lake: Where it is.
+            sharers: Processes that share the documents which the job allows to be in flight.
 
         Raises:
             StoreError: The response store cannot be used.
@@ -49,6 +54,7 @@ class Runtime:
         _collect_seldom()
         self.manifest = manifest
         self.lake = lake
+        self._sharers = sharers
         self.has_answered = False
         self.suspended: frozenset[str] = frozenset()
         self.store = ResponseStore(responses_url(lake))
@@ -93,7 +99,8 @@ class Runtime:
                 budget=self.budget,
             ),
         )
-        return client, asyncio.Semaphore(documents_at_once(job, plan))
+        in_flight = documents_at_once(job, plan)
+        return client, asyncio.Semaphore(-(-in_flight // self._sharers))
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on the shared loop and wait for it; call it from any other thread."""
@@ -165,13 +172,16 @@ _runtimes: dict[tuple[str, str], Runtime] = {}
 _lock = threading.Lock()
 
 
-def runtime_of(lake_url: str, run_id: str) -> Runtime:
-    """The runtime of a run in this process, started on first use from the run's manifest."""
+def runtime_of(lake_url: str, run_id: str, *, sharers: int = 1) -> Runtime:
+    """The runtime of a run in this process, started on first use from the run's manifest.
+
+    `sharers` is for who uses it first, see `Runtime`.
+    """
     with _lock:
         key = (lake_url, run_id)
         if key not in _runtimes:
             lake = Lake(lake_url)
-            _runtimes[key] = Runtime(read_manifest(lake, run_id), lake)
+            _runtimes[key] = Runtime(read_manifest(lake, run_id), lake, sharers=sharers)
         return _runtimes[key]
 
 

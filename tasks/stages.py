@@ -14,6 +14,7 @@ from tasks.ledger_rows import add_attempts, requests_of
 from tasks.progress import progress_of
 from tasks.report import write_report
 from tasks.runtime import runtime_of
+from tasks.worker_processes import workers_of
 
 __all__ = ["AnalysisResult", "IngestResult", "ShardRef", "ShardResult"]
 
@@ -45,7 +46,10 @@ def extract_shard(ref: ShardRef, lake_url: str, run_id: str) -> ShardResult:
     """
     if stopped := _stopped.get(run_id):
         raise CallError.of(stopped.failure_class, str(stopped))
+    workers = workers_of(lake_url, run_id)
     try:
+        if workers is not None:
+            return workers.extract(ref)
         with runtime_of(lake_url, run_id).shards_at_once:
             return extract.extract_shard(ref, lake_url, run_id)
     except CallError as error:

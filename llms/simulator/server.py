@@ -236,6 +236,11 @@ class InProcess(Listening):
         super().__init__(LOOPBACK, int(told))
 
     @property
+    def process_id(self) -> int:
+        """The process that answers."""
+        return self._process.pid
+
+    @property
     def _pipe(self) -> IO[str]:
         if self._process.stdin is None:
             raise AssertionError("it was started with a pipe")
