@@ -7,6 +7,7 @@ import typer
 from flows.cache_cli import app as cache_app
 from flows.calibrate_cli import calibrate
 from flows.console import DONE, FAILED, PARKED, fail, print_json, watching
+from flows.evaluate_cli import evaluate
 from flows.job_options import LaneOption, ModelOption, ReadyByOption, job_of
 from flows.models_cli import app as models_app
 from flows.plan_cli import GoalOption, plan
@@ -231,36 +232,6 @@ def verify(
     raise typer.Exit(DONE if result.ok else FAILED)
 
 
-@app.command("eval")
-def evaluate(
-    path: Annotated[
-        str, typer.Argument(help="A gold folder: documents/, labels.jsonl, fields.json.")
-    ],
-    out: Annotated[
-        str | None, typer.Option("--out", "--lake", help="Keep the run in this lake.")
-    ] = None,
-    profile: Annotated[
-        str | None, typer.Option(help="Providers: offline, openai, openrouter or local.")
-    ] = None,
-    mistakes: Annotated[bool, typer.Option("--mistakes", help="List every mistake.")] = False,
-    as_json: JsonOption = False,
-) -> None:
-    """Score the pipeline on labelled documents: precision, recall, F1 per field."""
-    from flows.evaluate import run_evaluation
-    from flows.wiring import USER_ERRORS
-    from tasks.gold import GoldError
-
-    try:
-        done = run_evaluation(path, out=out, profile=profile)
-    except (*USER_ERRORS, GoldError) as error:
-        fail(error)
-    if as_json:
-        print_json(done.as_json())
-    else:
-        print("\n".join(done.lines(all_mistakes=mistakes)))
-    raise typer.Exit(_exit_code(done.run))
-
-
 @app.command()
 def forecast(
     path: PathArgument,
@@ -391,6 +362,7 @@ def _backfill(plan: "Backfill", backfill_id: str | None, *, direct: bool) -> "Ba
 
 app.command()(replay)
 app.command()(plan)
+app.command("eval")(evaluate)
 app.command()(calibrate)
 app.command()(simulate)
 

@@ -3,68 +3,100 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from flows.console import money
 from flows.wiring import Direct, new_run_id, run_pipeline, start_run
 from schemas.job import Job
-from schemas.manifest import RunStatus, RunSummary
-from storage.manifests import read_manifest
+from schemas.manifest import Manifest, RunStatus, RunSummary
+from schemas.roles import Role
+from storage.manifests import list_runs, read_manifest
 from storage.store import Lake
-from tasks.evaluation import Evaluation, Score, evaluate
-from tasks.gold import load_gold
-from tasks.jobs import JOB_FILE, load_job
+from tasks.evaluation import Evaluation, counts_by_document, evaluate
+from tasks.evaluation_intervals import Counts, Difference, Intervals, differences, intervals
+from tasks.evaluation_tiers import Workings, rates, workings
+from tasks.gold import Gold, load_gold
+from tasks.jobs import JOB_FILE, JobError, load_job
 from tasks.predictions import predictions
 
-_MOST_MISTAKES = 40
 
-
+@dataclass(frozen=True, slots=True)
 class Evaluated:
-    """A gold folder's evaluation, with the run it was made by."""
+    """A gold folder's evaluation, with the run it was made by.
 
-    def __init__(self, gold: str, run: RunSummary, result: Evaluation, engines: str) -> None:
-        """Join what was asked with what came out."""
-        self.gold, self.run, self.result, self.engines = gold, run, result, engines
+    Attributes:
+        gold: The folder.
+        run: The run's summary.
+        result: Precision, recall and F1 per field.
+        engines: Who answered.
+        counts: What the figures are made of, by document.
+        intervals: How far they may be off, per field and under `micro`.
+        workings: What tiers and verifier did; null where the run did not end well.
+        compared: Per other evaluation, the differences in F1, this one's less the other's.
+    """
+
+    gold: str
+    run: RunSummary
+    result: Evaluation
+    engines: str
+    counts: Counts
+    intervals: dict[str, Intervals]
+    workings: Workings | None
+    compared: dict[str, dict[str, Difference]]
+
+    @property
+    def usd_per_document(self) -> float | None:
+        """What the answers behind the records cost per document; null without a document.
+
+        Of an offline run, what the catalog's models for the roles would have billed.
+        """
+        paid = self.run.projected_usd if self.run.projected_usd else self.run.records_usd
+        return paid / self.run.documents if self.run.documents else None
 
     def as_json(self) -> dict[str, Any]:
-        """The whole evaluation as one object: documents, fields, micro, usd, mistakes, run."""
+        """The whole evaluation as one object: documents, fields, micro, usd, mistakes, run, ..."""
         body = self.result.model_dump(mode="json")
+        made = self.workings
         return {
             **body,
             "gold": self.gold,
             "engines": self.engines,
             "usd": self.run.usd,
             "records_usd": self.run.records_usd,
+            "usd_per_document": self.usd_per_document,
             "failed": self.run.failed,
             "calls": self.run.calls,
             "run_id": self.run.run_id,
             "status": self.run.status.value,
+            "intervals": {k: v.model_dump(mode="json") for k, v in self.intervals.items()},
+            "tiers": [t.model_dump(mode="json") for t in made.tiers] if made else [],
+            "escalation": {
+                name: one.model_dump(mode="json") for name, one in made.escalation.items()
+            }
+            if made
+            else {},
+            "verifier": {**made.verifier.model_dump(mode="json"), **rates(made.verifier)}
+            if made
+            else None,
+            "worst": [w.model_dump(mode="json") for w in made.worst] if made else [],
+            "compared": {
+                name: {k: d.model_dump(mode="json") for k, d in gaps.items()}
+                for name, gaps in self.compared.items()
+            },
         }
 
-    def lines(self, *, all_mistakes: bool) -> Iterator[str]:
-        """The evaluation as text: a table of fields, then what went wrong."""
-        result = self.result
-        yield f"{self.gold}: {result.documents} documents, answered by {self.engines}"
-        yield f"{'field':<34} {'precision':>9} {'recall':>9} {'f1':>9} {'support':>8}"
-        for name, score in [*result.fields.items(), ("micro", result.micro)]:
-            yield _score_line(name, score)
-        yield (
-            f"{result.unanswered} without a record, {self.run.failed} dead letters; spent "
-            f"{money(self.run.usd)} on {self.run.calls} calls"
-        )
-        shown = result.mistakes if all_mistakes else result.mistakes[:_MOST_MISTAKES]
-        if shown:
-            yield f"mistakes ({len(result.mistakes)}):"
-        for one in shown:
-            yield f"  {one.file}: {one.field}: said {_brief(one.predicted)}, is {_brief(one.gold)}"
-        if len(shown) < len(result.mistakes):
-            yield f"  ... {len(result.mistakes) - len(shown)} more; --mistakes lists them all"
 
-
-def run_evaluation(path: str, *, out: str | None, profile: str | None) -> Evaluated:
+def run_evaluation(
+    path: str,
+    *,
+    out: str | None,
+    profile: str | None,
+    models: Sequence[str] = (),
+    compare: str | None = None,
+) -> Evaluated:
     """Run the pipeline over a gold folder and score its records.
 
     Args:
@@ -72,9 +104,13 @@ def run_evaluation(path: str, *, out: str | None, profile: str | None) -> Evalua
             the schema is not to be made of fields.json alone.
         out: The lake; null takes a temporary one that is removed afterwards.
         profile: Set of providers; null takes the job's own.
+        models: Models to compare with, each alone in place of the whole cascade.
+        compare: A run of the lake `out`, or the folder of another lake, whose last run over these
+            documents is compared with.
 
     Raises:
-        GoldError, JobError: The folder is not a gold folder or its job is not valid.
+        GoldError, JobError: The folder is not a gold folder, its job is not valid, or there is no
+            run to compare with.
     """
     gold = load_gold(path)
     folder = out or tempfile.mkdtemp(prefix="docmill-eval-")
@@ -83,27 +119,81 @@ def run_evaluation(path: str, *, out: str | None, profile: str | None) -> Evalua
         if profile is not None:
             overrides["profile"] = profile
         job = load_job(path, overrides)
-        return _scored(path, job, gold)
+        # Before anything is run: a run that is not there must not cost a run.
+        other = _named_run(compare, folder) if compare is not None else None
+        done, _ = _scored(path, job, gold)
+        if other is not None:
+            lake, manifest = other
+            done.compared[f"run {manifest.run_id}"] = differences(
+                done.counts, _counts(path, lake, manifest, gold)
+            )
+        for name in models:
+            alone, counts = _scored(path, _alone(job, name), gold)
+            done.compared[f"{name} alone{_priced(alone)}"] = differences(done.counts, counts)
+        return done
     finally:
         if out is None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _scored(path: str, job: Job, gold: Any) -> Evaluated:
+def _alone(job: Job, model: str) -> Job:
+    """The job with one model in every tier, which takes its word for everything that is sound."""
+    named = {Role.EXTRACTION_WORKER.value: model, Role.REASONING_WORKER.value: model}
+    cascade = {"min_confidence": 0.0, "min_confidence_last": 0.0, "calibrated": False}
+    return job.model_copy(
+        update={
+            "models": job.models.model_copy(update=named),
+            "cascade": job.cascade.model_copy(update=cascade),
+            "verify": job.verify.model_copy(update={"share": 0.0}),
+        }
+    )
+
+
+def _named_run(name: str, lake: str) -> tuple[Lake, Manifest]:
+    """The run to compare with: one of this lake by its id, or the last one of another lake."""
+    if not Path(name).is_dir():
+        return Lake(lake), read_manifest(Lake(lake), name)
+    other = Lake(name)
+    finished = [m for m in list_runs(other) if m.status is RunStatus.DONE]
+    if not finished:
+        raise JobError(f"--compare {name}: the lake has no run that ended well")
+    return other, finished[-1]
+
+
+def _scored(path: str, job: Job, gold: Gold) -> tuple[Evaluated, Counts]:
     run_id = new_run_id(datetime.now(UTC))
     done = run_pipeline(start_run(job, env=os.environ, run_id=run_id), Direct())
     lake = Lake(job.lake)
     manifest = read_manifest(lake, done.run_id)
     if done.status is not RunStatus.DONE:
-        return Evaluated(path, done, evaluate(gold, {}), _engines(manifest))
+        counts = counts_by_document(gold, {})
+        lost = Evaluated(path, done, evaluate(gold, {}), _engines(manifest), counts, {}, None, {})
+        return lost, counts
+    found, types = _found(path, lake, manifest, gold)
+    result = evaluate(gold, found, types)
+    counts = counts_by_document(gold, found, types)
+    made = workings(lake, manifest, gold, result)
+    evaluated = Evaluated(
+        path, done, result, _engines(manifest), counts, intervals(counts), made, {}
+    )
+    return evaluated, counts
+
+
+def _counts(path: str, lake: Lake, manifest: Manifest, gold: Gold) -> Counts:
+    return counts_by_document(gold, *_found(path, lake, manifest, gold))
+
+
+def _found(
+    path: str, lake: Lake, manifest: Manifest, gold: Gold
+) -> tuple[dict[str, Any], dict[str, str] | None]:
+    """What a run said per file, and which types it took the files for where there are several."""
     found = predictions(lake, manifest)
     several = (Path(path) / JOB_FILE).is_file() and any(f.document_type for f in gold.fields)
     types = {file: name for file, (name, _) in found.items()} if several else None
-    result = evaluate(gold, {file: fields for file, (_, fields) in found.items()}, types)
-    return Evaluated(path, done, result, _engines(manifest))
+    return {file: fields for file, (_, fields) in found.items()}, types
 
 
-def _engines(manifest: Any) -> str:
+def _engines(manifest: Manifest) -> str:
     """Who answered, said so that rules are never taken for a language model."""
     names = {m.name for models in manifest.resolution.roles.values() for m in models[:1]}
     kinds = {m.kind for models in manifest.resolution.roles.values() for m in models[:1]}
@@ -111,15 +201,8 @@ def _engines(manifest: Any) -> str:
     return f"{', '.join(sorted(names))} ({kind})"
 
 
-def _score_line(name: str, score: Score) -> str:
-    cells = (f"{v:9.3f}" if v is not None else f"{'-':>9}" for v in _ratios(score))
-    return f"{name:<34} {' '.join(cells)} {score.support:>8}"
-
-
-def _ratios(score: Score) -> tuple[float | None, float | None, float | None]:
-    return score.precision, score.recall, score.f1
-
-
-def _brief(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."
+def _priced(done: Evaluated) -> str:
+    """What a document cost; nothing of rules, whose roles stand for the prices of models."""
+    if done.run.projected_usd or done.usd_per_document is None:
+        return ""
+    return f" (${done.usd_per_document:.6f} per document)"

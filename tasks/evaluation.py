@@ -1,7 +1,7 @@
 """How good are predicted records against gold ones: precision, recall and F1 per field?"""
 
 from collections import Counter, defaultdict, deque
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 
@@ -116,15 +116,12 @@ def evaluate(
     """
     counts: dict[str, list[int]] = {_name(f, f.document_type): [0, 0, 0] for f in gold.fields}
     mistakes = []
-    for file, label in gold.labels.items():
-        answer = predictions.get(file, {})
-        taken_for = (predicted_types or {}).get(file, label.document_type)
-        for name, predicted, wanted, field in _pairs(gold, label, answer, taken_for):
-            tp, fp, fn = compare(field.match, predicted, wanted)
-            for position, number in enumerate((tp, fp, fn)):
-                counts[name][position] += number
-            if fp or fn:
-                mistakes.append(Mistake(file=file, field=name, gold=wanted, predicted=predicted))
+    for file, name, predicted, wanted, field in _all_pairs(gold, predictions, predicted_types):
+        tp, fp, fn = compare(field.match, predicted, wanted)
+        for position, number in enumerate((tp, fp, fn)):
+            counts[name][position] += number
+        if fp or fn:
+            mistakes.append(Mistake(file=file, field=name, gold=wanted, predicted=predicted))
     totals = [sum(column) for column in zip(*counts.values(), strict=True)]
     return Evaluation(
         documents=len(gold.labels),
@@ -133,6 +130,31 @@ def evaluate(
         micro=Score.of(*totals),
         mistakes=mistakes,
     )
+
+
+def counts_by_document(
+    gold: Gold, predictions: Predictions, predicted_types: Mapping[str, str] | None = None
+) -> dict[str, dict[str, tuple[int, int, int]]]:
+    """True positives, false positives and false negatives by document, by field.
+
+    Arguments as `evaluate`. Every labelled document is there; a field only where it counts.
+    """
+    found: dict[str, dict[str, tuple[int, int, int]]] = {file: {} for file in gold.labels}
+    for file, name, predicted, wanted, field in _all_pairs(gold, predictions, predicted_types):
+        counted = compare(field.match, predicted, wanted)
+        if any(counted):
+            found[file][name] = counted
+    return found
+
+
+def _all_pairs(
+    gold: Gold, predictions: Predictions, predicted_types: Mapping[str, str] | None
+) -> Iterator[tuple[str, str, Predicted, GoldValue, GoldField]]:
+    for file, label in gold.labels.items():
+        answer = predictions.get(file, {})
+        taken_for = (predicted_types or {}).get(file, label.document_type)
+        for pair in _pairs(gold, label, answer, taken_for):
+            yield (file, *pair)
 
 
 def _pairs(
