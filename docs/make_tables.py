@@ -49,6 +49,7 @@ from schemas.job import (
     Job,
     Metric,
     Models,
+    Orchestrator,
     Parsing,
     ReportOptions,
     Source,
@@ -66,7 +67,7 @@ DOCS = Path(__file__).resolve().parent
 
 OPTIONS: tuple[type[BaseModel], ...] = (
     Job, Source, TypeRef, DocumentType, FieldSpec, ProviderSpec, ServedModel, Models, Allow,
-    Parsing, Cascade, Verify, Audit, Analysis, Metric, ReportOptions, Backfill,
+    Parsing, Cascade, Verify, Audit, Orchestrator, Analysis, Metric, ReportOptions, Backfill,
 )  # fmt: skip
 """The models that a docmill.yaml and the run form are made of."""
 

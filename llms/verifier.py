@@ -16,6 +16,9 @@ from schemas.fields import DocumentType, FieldSpec
 from schemas.job import Cascade
 from schemas.roles import Role
 
+GIVEN_UP = "found bad and not mended: "
+"""How the reason of a field begins whose value was found bad and could not be replaced."""
+
 _SNIPPET_CHARS = 300
 """Text on each side of a claimed value that the verifier sees."""
 
@@ -239,7 +242,7 @@ async def _mend(
         confidence=old.confidence,
         tier=old.tier,
         model=old.model,
-        reason=f"found bad and not mended: {reason} (answer was {', '.join(old.values)[:80]!r})",
+        reason=f"{GIVEN_UP}{reason} (answer was {', '.join(old.values)[:80]!r})",
     )
     return given_up, replies
 

@@ -156,6 +156,24 @@ class Audit(_Frozen):
     )
 
 
+class Orchestrator(_Frozen):
+    """How much of what all tiers left open the strongest model may decide."""
+
+    share: float = Field(
+        default=0.02,
+        ge=0,
+        le=1,
+        description="Share of a run's documents that may go to the orchestrator because a required "
+        "field stayed empty, values contradict each other, or a bad one could not be mended.",
+    )
+    budget_usd: float | None = Field(
+        default=None,
+        ge=0,
+        description="Put no more documents to it once its decisions in a run have cost this, in US "
+        "dollars; null: a tenth of the run's own budget, if that has one.",
+    )
+
+
 Selection = Literal["follow", "pin"]
 
 
@@ -247,7 +265,9 @@ class ReportOptions(_Frozen):
     max_rows: int = Field(default=30, ge=1, description="Longest table in the report.")
 
 
-StageName = Literal["route", "extract", "agree", "escalate", "verify", "retry", "audit", "insights"]
+StageName = Literal[
+    "route", "extract", "agree", "escalate", "verify", "retry", "audit", "decide", "insights"
+]
 """The stages that call models, as the ledger calls them."""
 
 
@@ -333,6 +353,9 @@ class Job(_Frozen):
     cascade: Cascade = Field(default=Cascade(), description="When an answer is good enough.")
     verify: Verify = Field(default=Verify(), description="How much is checked twice.")
     audit: Audit = Field(default=Audit(), description="How a calibration is watched.")
+    orchestrator: Orchestrator = Field(
+        default=Orchestrator(), description="What the strongest model may decide."
+    )
     analysis: Analysis = Field(default=Analysis(), description="What is computed.")
     report: ReportOptions = Field(default=ReportOptions(), description="How it is presented.")
     lane: Lane | None = Field(

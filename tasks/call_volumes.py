@@ -22,6 +22,10 @@ _MULTI_FIELD_TOKENS = 96
 _ROUTE_ANSWER_TOKENS = 15
 _VERDICT_TOKENS = 30
 _INSIGHT_TOKENS = 120
+_DISPUTE_TOKENS = 400
+_DECISION_TOKENS = 80
+"""One open field put to the orchestrator: what the tiers said of it, and its decision."""
+
 _INSIGHTS_PROMPT_TOKENS = 3000
 
 # What a call of the router, of the verifier (per field) and of two neighbouring pieces holds; the
@@ -62,12 +66,13 @@ ESCALATE = Stage("escalate", "escalate", Role.REASONING_WORKER)
 VERIFY = Stage("verify", "verify", Role.EXTRACTION_WORKER, place=1)
 RETRY = Stage("retry", "retry", Role.EXTRACTION_WORKER)
 RETRY_UP = Stage("retry, next tier", "retry", Role.REASONING_WORKER)
+DECIDE = Stage("decide", "decide", Role.ORCHESTRATOR)
 INSIGHTS = Stage("insights", "insights", Role.REASONING_WORKER)
 
-STAGES = (ROUTE, EXTRACT, EXTRACT_LONG, ESCALATE, VERIFY, RETRY, RETRY_UP, INSIGHTS)
+STAGES = (ROUTE, EXTRACT, EXTRACT_LONG, ESCALATE, VERIFY, RETRY, RETRY_UP, DECIDE, INSIGHTS)
 
 # A verifier or a router may be borrowed from another role; who extracts tells the tier.
-_BY_NAME = {stage.asks: stage for stage in (ROUTE, ESCALATE, VERIFY, INSIGHTS)}
+_BY_NAME = {stage.asks: stage for stage in (ROUTE, ESCALATE, VERIFY, DECIDE, INSIGHTS)}
 _BY_ROLE: dict[tuple[str, str], Stage] = {
     (stage.asks, stage.role.value): stage for stage in (EXTRACT, EXTRACT_LONG, RETRY, RETRY_UP)
 }
@@ -117,9 +122,9 @@ def full_volumes(
     """The calls of a run in which every document needs every stage.
 
     Every document is routed (where there are types to choose from), has `DOUBTFUL_FIELDS` for the
-    next tier, is verified, and has one field mended in each tier. What share of them really does,
-    and by how much calls are longer or shorter than here, is the caller's business. A token is
-    taken to be `CHARS_PER_TOKEN` characters.
+    next tier, is verified, has one field mended in each tier and one decided. What share of them
+    really does, and by how much calls are longer or shorter than here, is the caller's business. A
+    token is taken to be `CHARS_PER_TOKEN` characters.
 
     Args:
         job: The job, its types spelled out.
@@ -150,6 +155,9 @@ def full_volumes(
             around = min(chars, doubtful * job.cascade.context_chars) / chars_per_token
             again = fixed + doubtful * per_field
             found[ESCALATE].add(count, around + again, doubtful * answer_per_field)
+        if job.orchestrator.share:
+            shown = min(chars, job.cascade.context_chars) / chars_per_token
+            found[DECIDE].add(count, fixed + _DISPUTE_TOKENS + shown, _DECISION_TOKENS)
         found[VERIFY].add(count, size.verify_tokens, size.fields * _VERDICT_TOKENS)
         for stage in (RETRY, RETRY_UP):
             found[stage].add(count * pieces, piece_tokens + fixed + per_field, answer_per_field)

@@ -23,6 +23,7 @@ from schemas.tables import ANSWERS, FAILURES, OUTCOMES, records_schema
 from storage.store import Lake
 from tasks.answer_rows import answer_rows
 from tasks.audits import audit, count_audits, suspended_types
+from tasks.decisions import Case, due_cases
 from tasks.ingest import ShardRef
 from tasks.jobs import document_types
 from tasks.ledger_rows import add_attempts
@@ -134,6 +135,19 @@ async def _process(works: list[_Work], shard: str, runtime: Runtime) -> None:
             for work in accepted:
                 if work.failure is None and work.parked is None:
                     group.create_task(_guarded(work, _audit_one, runtime))
+    async with asyncio.TaskGroup() as group:
+        for work in _undecided(works, shard, runtime):
+            group.create_task(_guarded(work, _decide_one, runtime))
+
+
+def _undecided(works: list[_Work], shard: str, runtime: Runtime) -> list[_Work]:
+    """The documents that the orchestrator is asked about."""
+    by_id = {w.row["doc_id"]: w for w in works if w.extraction is not None and w.parked is None}
+    cases = [
+        Case(doc_id, _sure(_sure(w.route).document_type), _sure(w.extraction))
+        for doc_id, w in by_id.items()
+    ]
+    return [by_id[case.doc_id] for case in due_cases(cases, len(works), shard, runtime.manifest)]
 
 
 async def _guarded(work: _Work, step: Any, runtime: Runtime) -> None:
@@ -222,6 +236,15 @@ def _acceptance(document_type: DocumentType, runtime: Runtime) -> Acceptance:
         runtime.manifest.calibrations.get(name),
         is_suspended=name in runtime.suspended,
     )
+
+
+async def _decide_one(work: _Work, runtime: Runtime) -> None:
+    document_type = _sure(_sure(work.route).document_type)
+    document = Document.of(work.row["doc_id"], work.row["text"])
+    work.extraction = await runtime.decisions.decide(
+        document, document_type, _sure(work.extraction), runtime.client
+    )
+    work.failure = work.extraction.failure
 
 
 def _declared(uri: str, types: Iterable[DocumentType]) -> str | None:

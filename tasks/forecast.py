@@ -83,6 +83,7 @@ def forecast(
         beliefs,
         pace or Pace(concurrency=job.concurrency),
         verify_share=job.verify.share,
+        decide_share=job.orchestrator.share,
         lane=lane,
         strong=strong,
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from schemas.roles import Model
 from tasks.call_volumes import (
+    DECIDE,
     ESCALATE,
     INSIGHTS,
     RETRY,
@@ -26,6 +27,7 @@ LEAST_THINKING, MOST_THINKING = 0.25, 1.5
 _SLIGHT_DOUBT = 1.1
 
 _ROUTED, _ESCALATED = Share.about(0.25, weight=2), Share.about(0.35, weight=1.4)
+_OPEN = Share.about(0.05, weight=2)
 _MENDED, _MENDED_UP = Rate(0.2, 2), Rate(0.1, 2)
 _PACE = Factor.about(1.0, spread=3)
 
@@ -81,6 +83,7 @@ class Beliefs:
         escalated: Share of the documents with fields that the first tier cannot settle.
         mended: Calls per verified document that mend a bad field, in the tier that answered.
         mended_up: The same one tier up.
+        undecided: Share of the documents that the tiers leave open.
         calls: Per stage, calls over those computed: repetitions, halves, second opinions.
         prompts: Per stage, prompt tokens of a call over those computed.
         answers: Per stage, answer tokens of a call over those computed, thinking left out.
@@ -95,6 +98,7 @@ class Beliefs:
     escalated: Share = _ESCALATED
     mended: Rate = _MENDED
     mended_up: Rate = _MENDED_UP
+    undecided: Share = _OPEN
     calls: Mapping[Stage, Factor] = field(default_factory=dict)
     prompts: Mapping[Stage, Factor] = field(default_factory=dict)
     answers: Mapping[Stage, Factor] = field(default_factory=dict)
@@ -147,6 +151,7 @@ class Beliefs:
             VERIFY: seen.verify_share,
             ROUTE: _share(seen, ROUTE, documents),
             ESCALATE: _share(seen, ESCALATE, documents),
+            DECIDE: _share(seen, DECIDE, documents),
         }
         for stage, was in seen.stages.items():
             # The one call about the figures is about no document, and as telling as any average.
@@ -177,6 +182,7 @@ class Beliefs:
             escalated=self.escalated.after(_documents(seen, ESCALATE), documents),
             mended=self.mended.after(_calls(seen, RETRY), verified),
             mended_up=self.mended_up.after(_calls(seen, RETRY_UP), verified),
+            undecided=self.undecided.after(_documents(seen, DECIDE), documents),
             calls=calls,
             prompts=prompts,
             answers=answers,

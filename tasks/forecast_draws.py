@@ -18,6 +18,7 @@ from tasks.call_times import (
     run_seconds,
 )
 from tasks.call_volumes import (
+    DECIDE,
     ESCALATE,
     EXTRACT,
     INSIGHTS,
@@ -159,6 +160,7 @@ class Simulation:
         beliefs: What is believed of the quantities.
         pace: Speeds and limits.
         verify_share: Share of the records that is verified.
+        decide_share: Share of the documents that may be put to the orchestrator.
         lane: The lane whose prices the stages are given at.
         strong: The one strong model that the run is compared with.
     """
@@ -167,6 +169,7 @@ class Simulation:
     beliefs: Beliefs
     pace: Pace
     verify_share: float
+    decide_share: float
     lane: str
     strong: Model | None
 
@@ -216,6 +219,8 @@ class Simulation:
             return checked * pick.part(self.beliefs.mended, checked * documents)
         if stage is RETRY_UP:
             return checked * pick.part(self.beliefs.mended_up, checked * documents)
+        if stage is DECIDE:
+            return min(self.decide_share, pick.part(self.beliefs.undecided, documents))
         return checked if stage is VERIFY else 1.0
 
     def _thinking(self, model: Model, known: dict[str, float], pick: Picker) -> float:

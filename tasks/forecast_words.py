@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from llms.pricing import CHARS_PER_TOKEN
 from schemas.job import Job
 from schemas.roles import Model
-from tasks.call_volumes import ROUTE, VERIFY, Stage
+from tasks.call_volumes import DECIDE, ROUTE, VERIFY, Stage
 from tasks.forecast_beliefs import LEAST_THINKING, MOST_THINKING, Beliefs
 from tasks.source_survey import Survey
 
@@ -46,6 +46,10 @@ def assumptions(
     said.append(f"{beliefs.escalated.middle:.0%} of the documents have fields for the second tier")
     if VERIFY in plan:
         said.append(f"{job.verify.share:.0%} of the records are verified, and the bad ones mended")
+    if DECIDE in plan:
+        said.append(
+            f"the orchestrator decides about {job.orchestrator.share:.0%} of the documents at most"
+        )
     said.append(
         f"models think per token of answer {LEAST_THINKING:g} to {MOST_THINKING:g} times as much "
         "as the catalog measured on harder questions, unless own runs showed it"

@@ -167,7 +167,8 @@ def shards_at_once(job: Job) -> int:
 def _need(
     name: str, asked: list[tuple[Model, Volume]], pace: Pace, job: Job, documents: int
 ) -> StageNeed:
-    share = _SHARES.get(name, job.verify.share if name == "verify" else 1.0)
+    due = {"verify": job.verify.share, "decide": job.orchestrator.share}
+    share = _SHARES.get(name, due.get(name, 1.0))
     usd = 0.0
     calls = []
     for model, volume in asked:

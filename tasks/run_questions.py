@@ -5,6 +5,7 @@ Their ids hold a dot, so that no metric of a job can be mistaken for them.
 
 # ruff: noqa: S608 - names are quoted and texts are literals; the database is locked besides
 
+from llms.orchestration import TIER
 from schemas.fields import DocumentType, FieldSpec
 from schemas.manifest import Manifest
 from tasks.figures import Question
@@ -22,6 +23,7 @@ FAILURES = "run.failures"
 DUPLICATES = "run.duplicates"
 ROUTED = "run.routed"
 ANSWERED = "run.answered"
+DECIDED = "run.decided"
 MEDIA = "run.media"
 QUALITY = "quality."
 FINGERPRINT = "run.fingerprints"
@@ -42,6 +44,7 @@ def run_questions(manifest: Manifest) -> list[Question]:
         *(_quality(document_type) for document_type in types),
         _routed(),
         _answered(types),
+        *([_decided(types)] if manifest.job.orchestrator.share else []),
         _cost(is_projected=bool(manifest.resolution.projected)),
         Question(
             FAILURE_CLASSES,
@@ -199,6 +202,26 @@ def _answered(types: tuple[DocumentType, ...]) -> Question:
         "count(*) FILTER (status = 'absent') AS absent, "
         "count(*) FILTER (status = 'unresolved') AS unresolved\n"
         f"FROM (\n{body}\n) GROUP BY ALL ORDER BY tier, model",
+    )
+
+
+def _decided(types: tuple[DocumentType, ...]) -> Question:
+    """Which fields the orchestrator was asked about, and what came of it."""
+    parts = [
+        f"SELECT {literal(t.name)} AS document_type, {literal(spec.name)} AS field, "
+        f"{quoted(spec.name + '__status')} AS status FROM {quoted(table_name(t.name))} "
+        f"WHERE {quoted(spec.name + '__tier')} = {TIER}"
+        for t in types
+        for spec in t.fields
+    ]
+    body = "\nUNION ALL ".join(parts)
+    return Question(
+        DECIDED,
+        "Decided by the orchestrator",
+        "SELECT document_type, field, count(*) FILTER (status = 'accepted') AS accepted, "
+        "count(*) FILTER (status = 'absent') AS absent, "
+        "count(*) FILTER (status = 'unresolved') AS unresolved\n"
+        f"FROM (\n{body}\n) GROUP BY ALL ORDER BY document_type, field",
     )
 
 

@@ -20,6 +20,7 @@ from schemas.ledger import Attempt
 from schemas.manifest import Manifest, RunStatus
 from storage.manifests import read_manifest
 from storage.store import Lake
+from tasks.decisions import Decisions
 from tasks.key_ring import keys
 from tasks.lanes import documents_at_once, plan_lanes, shards_at_once
 
@@ -66,6 +67,7 @@ class Runtime:
             cap_usd=manifest.job.budget_usd,
             monthly_cap_usd=manifest.job.monthly_budget_usd,
         )
+        self.decisions = Decisions(manifest, lake, sharers)
         self.shards_at_once = threading.BoundedSemaphore(shards_at_once(manifest.job))
         self._attempts: defaultdict[str | None, list[Attempt]] = defaultdict(list)
         self._loop = asyncio.new_event_loop()

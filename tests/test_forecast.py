@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from llms.pricing import UnknownPriceError
 from llms.resolution import resolve
-from schemas.job import Analysis, Cascade, Job, Verify
+from schemas.job import Analysis, Cascade, Job, Orchestrator, Verify
 from schemas.roles import Role
 from tasks.call_volumes import ESCALATE, EXTRACT
 from tasks.forecast import forecast, range_of
@@ -98,6 +98,7 @@ def test_the_stages_add_up_to_the_total() -> None:
         "verify",
         "retry",
         "retry, next tier",
+        "decide",
         "insights",
     ]
 
@@ -169,7 +170,12 @@ def test_the_verifier_is_not_the_model_that_answered() -> None:
 
 
 def test_what_is_switched_off_is_not_paid() -> None:
-    found = make_forecast(texts(10), verify=Verify(share=0), analysis=Analysis(max_insights=0))
+    found = make_forecast(
+        texts(10),
+        verify=Verify(share=0),
+        orchestrator=Orchestrator(share=0),
+        analysis=Analysis(max_insights=0),
+    )
 
     assert [s.stage for s in found.stages] == ["extract", "escalate"]
 

@@ -59,6 +59,8 @@ class TestExtractionKey:
             {"verify": {"share": 0.5}},
             {"seed": 7},
             {"models": {"extraction_worker": "offline-careful"}},
+            {"models": {"orchestrator": "offline-quick"}},
+            {"orchestrator": {"share": 0.5}},
         ],
         ids=[
             "description of a field",
@@ -71,6 +73,8 @@ class TestExtractionKey:
             "share of checks",
             "seed",
             "model",
+            "model that decides",
+            "share of decisions",
         ],
     )
     def test_what_decides_a_record_is_part_of_it(self, changes: dict[str, Any]) -> None:
@@ -88,12 +92,19 @@ class TestExtractionKey:
             {"report": {"title": "Another"}},
             {"analysis": {"max_insights": 0}},
             {"parsing": {"workers": 1}},
-            {"models": {"orchestrator": "offline-quick"}},
+            {"models": {"tool_worker": "offline-quick"}},
+            {"orchestrator": {"budget_usd": 3}},
         ],
         ids=lambda changes: next(iter(changes)),
     )
     def test_what_does_not_is_not(self, changes: dict[str, Any]) -> None:
         assert key(make_job(**changes)) == key(make_job())
+
+    def test_who_decides_nothing_is_no_part_of_it(self) -> None:
+        nothing = {"orchestrator": {"share": 0}}
+        other = {**nothing, "models": {"orchestrator": "offline-quick"}}
+
+        assert key(make_job(**nothing)) == key(make_job(**other))
 
     def test_other_prompts_are_another_question(self, monkeypatch: pytest.MonkeyPatch) -> None:
         before = key(make_job())

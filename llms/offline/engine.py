@@ -5,6 +5,7 @@ from typing import Any
 
 from llms.offline import questions
 from llms.offline.careful import careful_answer
+from llms.offline.decisions import decisions_answer
 from llms.offline.findings import findings_answer
 from llms.offline.job_plans import plan_answer
 from llms.offline.page import Page
@@ -13,6 +14,7 @@ from llms.offline.quick import quick_answer
 from llms.offline.routing import route_answer
 from llms.offline.verdicts import verdicts_answer
 from schemas.answers import INSIGHTS, ROUTE, VERDICTS
+from schemas.decisions import DECISIONS
 from schemas.plans import PLAN
 
 QUICK = "offline-quick"
@@ -48,6 +50,9 @@ def answer(
         return route_answer(text, questions.types(messages), choices, careful=careful)
     if schema_name == VERDICTS:
         return verdicts_answer(questions.json_part(messages, "claims"), careful=careful)
+    if schema_name == DECISIONS:
+        disputes = questions.json_part(messages, "disputes")
+        return decisions_answer(disputes, questions.document(messages), schema)
     if schema_name == PLAN:
         documents = questions.json_part(messages, "documents")
         return plan_answer(questions.part(messages, "goal") or "", documents or [])
