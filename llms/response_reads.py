@@ -1,5 +1,6 @@
 """How are answers looked up? Where they are asked for, or in groups over the network."""
 
+import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
@@ -10,6 +11,8 @@ from llms.database import Database
 from llms.failures import StoreError
 from llms.lanes import Lane
 from llms.response_tables import GET, RESPONSES
+
+_IS_THERE = "SELECT 1 FROM responses WHERE key = ?"
 
 T = TypeVar("T")
 
@@ -47,7 +50,7 @@ class _ReadsHere:
         self._is_closed = False
 
     async def ask(self, item: str) -> Any:
-        return self.call(lambda connection: connection.execute(GET, {"wanted": item}).first())
+        return self.call(lambda connection: _row(connection, item))
 
     def call(self, work: Callable[[sa.Connection], T]) -> T:
         with self._lock:
@@ -55,13 +58,22 @@ class _ReadsHere:
                 raise StoreError(f"the response store {self._database.name} has been closed")
             try:
                 return self._session.run(work)
-            except sa.exc.SQLAlchemyError as error:
+            except (sa.exc.SQLAlchemyError, sqlite3.Error) as error:
                 raise self._database.error(error) from None
 
     def close(self) -> None:
         with self._lock:
             self._is_closed = True
             self._session.close()
+
+
+def _row(connection: sa.Connection, key: str) -> Any:
+    # Most requests are new, to each of the models that may answer. The driver says so in a tenth
+    # of the time that a statement of SQLAlchemy's takes.
+    driver: Any = connection.connection.driver_connection
+    if driver.execute(_IS_THERE, (key,)).fetchone() is None:
+        return None
+    return connection.execute(GET, {"wanted": key}).first()
 
 
 def _rows(connection: sa.Connection, keys: Sequence[str]) -> list[Any]:

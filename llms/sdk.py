@@ -30,6 +30,7 @@ _EFFORTS = frozenset({"none", "minimal", "low", "medium", "high", "xhigh", "max"
 _CONNECT_S = 10.0
 _MOST_CONNECTIONS = 1000
 _IDLE_S = 30.0
+_MOST_SCHEMAS = 256
 
 _KEY_VERSION = b"1"
 """Part of every key; to be raised when requests change in a way their content does not show."""
@@ -73,7 +74,7 @@ class Request:
         return cls._hashed(
             (("system", call.system), ("user", call.user)),
             call.schema_name,
-            json.dumps(call.schema, ensure_ascii=False, separators=(",", ":")),
+            _schema_text(call.schema),
             call.max_output_tokens,
             logprobs=call.logprobs,
         )
@@ -261,6 +262,22 @@ def _version(model: Model) -> str:
     from llms.offline.engine import RULES_VERSION
 
     return RULES_VERSION
+
+
+_schema_texts: dict[int, tuple[Mapping[str, Any], str]] = {}
+"""Texts of the schemas that were asked for last, by identity, with the schema: while it is here,
+no other object can have its identity."""
+
+
+def _schema_text(schema: Mapping[str, Any]) -> str:
+    # Callers keep the schema of a question; writing it down anew takes longer than the hashing.
+    known = _schema_texts.get(id(schema))
+    if known is None:
+        text = json.dumps(schema, ensure_ascii=False, separators=(",", ":"))
+        while len(_schema_texts) >= _MOST_SCHEMAS:
+            _schema_texts.pop(next(iter(_schema_texts)), None)
+        known = _schema_texts[id(schema)] = (schema, text)
+    return known[1]
 
 
 def _bytes(text: str) -> bytes:
