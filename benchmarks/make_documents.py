@@ -1,6 +1,7 @@
 """How to get as many documents as wanted, of the same kinds as `sample_docs`, with their labels.
 
     python benchmarks/make_documents.py OUT --count 10000 --seed 1 [--formats txt,eml] [--text-only]
+        [--types invoice,receipt]
 
 Writes a gold folder: `documents/` in folders by date, `labels.jsonl`, `fields.json` and
 `docmill.yaml`. The same count, seed and choices give the same bytes; every document differs from
@@ -56,7 +57,14 @@ _LANGUAGES = (("en", "de", "fr"), (60, 25, 15))
 
 
 def make_documents(
-    out: Path, *, count: int, seed: int, formats: tuple[str, ...], since: date, days: int
+    out: Path,
+    *,
+    count: int,
+    seed: int,
+    formats: tuple[str, ...],
+    since: date,
+    days: int,
+    types: tuple[str, ...] = tuple(_SHARES),
 ) -> None:
     """Write a gold folder of `count` documents to `out`, dated from `since` over `days` days.
 
@@ -65,7 +73,7 @@ def make_documents(
     """
     if out.exists() and any(out.iterdir()):
         sys.exit(f"{out} is not empty; name a new folder")
-    shares = _shares(formats)
+    shares = _shares(formats, types)
     out.mkdir(parents=True, exist_ok=True)
     (out / "fields.json").write_bytes((SAMPLES / "fields.json").read_bytes())
     (out / "docmill.yaml").write_text(_job(f"generated-{count}-{seed}"), encoding="utf-8")
@@ -145,9 +153,11 @@ def _label(path: str, draft: Draft, extension: str) -> dict[str, object]:
     }
 
 
-def _shares(formats: tuple[str, ...]) -> dict[str, dict[str, int]]:
+def _shares(formats: tuple[str, ...], types: tuple[str, ...]) -> dict[str, dict[str, int]]:
     chosen: dict[str, dict[str, int]] = {}
     for document_type, shares in _SHARES.items():
+        if document_type not in types:
+            continue
         pairs = zip(FORMATS, shares, strict=True)
         if wanted := {name: share for name, share in pairs if share and name in formats}:
             chosen[document_type] = wanted
@@ -183,6 +193,16 @@ def _chosen_formats(text: str) -> tuple[str, ...]:
     return names
 
 
+def _chosen_types(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    for name in names:
+        if name not in _SHARES:
+            raise argparse.ArgumentTypeError(
+                f"unknown type {name!r}; choose among {', '.join(_SHARES)}"
+            )
+    return names
+
+
 def _positive(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above zero")
@@ -203,6 +223,12 @@ def main() -> int:
     )
     parser.add_argument("--text-only", action="store_true", help=f"only {', '.join(TEXT_FORMATS)}")
     parser.add_argument(
+        "--types",
+        type=_chosen_types,
+        default=tuple(_SHARES),
+        help=f"comma-separated, among {','.join(_SHARES)}",
+    )
+    parser.add_argument(
         "--since", type=date.fromisoformat, default=date(2026, 1, 1), help="first day, YYYY-MM-DD"
     )
     parser.add_argument("--days", type=_positive, default=181, help="days the dates spread over")
@@ -217,6 +243,7 @@ def main() -> int:
         formats=formats,
         since=args.since,
         days=args.days,
+        types=args.types,
     )
     print(f"{args.count} documents written to {args.out}")
     return 0

@@ -16,7 +16,7 @@ from schemas.manifest import Manifest, RunStatus, RunSummary
 from schemas.roles import Resolution
 from storage.manifests import read_manifest
 from storage.store import Lake
-from tasks.calibration_curve import Point, curve, draw_curve, prices_of
+from tasks.calibration_curve import Point, curve, draw_curve, point_at, prices_of
 from tasks.calibration_fit import (
     FittedType,
     Promise,
@@ -298,7 +298,8 @@ def _stored(
     if points:
         priced = f", at the prices of {' and '.join(prices.names)}" if prices else ""
         picture = path.removesuffix(".json") + ".svg"
-        lake.write_bytes(picture, draw_curve(points, None, f"{name}{priced}").encode())
+        chosen = point_at(held_out, fitted, prices, None)
+        lake.write_bytes(picture, draw_curve(points, chosen, f"{name}{priced}").encode())
     return CalibratedType(
         name=name,
         calibration=calibration,

@@ -8,14 +8,26 @@ import typer
 from flows.console import FAILED, fail, money, print_json
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from flows.calibrate import Calibrated, CalibratedType
+    from flows.calibrate_batch import JudgedBatch
     from schemas.calibration import Guarantee
 
 
 def calibrate(
     path: Annotated[
-        str, typer.Argument(help="A gold folder: documents/, labels.jsonl, fields.json.")
+        str,
+        typer.Argument(
+            help="A gold folder (documents/, labels.jsonl, fields.json); with --judge, what to run."
+        ),
     ],
+    judge: Annotated[
+        str | None,
+        typer.Option(
+            help="Run PATH as one batch, labelled by this model (or role) on a sample of it."
+        ),
+    ] = None,
     job: Annotated[
         str | None,
         typer.Option("--job", help="The docmill.yaml that will use it; default: the folder's."),
@@ -48,6 +60,10 @@ def calibrate(
         fail(f"--promise: {promise!r} is neither accepted nor all")
     if unit not in ("field", "record"):
         fail(f"--unit: {unit!r} is neither field nor record")
+    say = _silent if as_json else _aloud
+    if judge is not None:
+        _judge(path, judge, target, delta, out, profile, say=say, as_json=as_json)
+        return
     try:
         done = run_calibration(
             path,
@@ -58,7 +74,7 @@ def calibrate(
             profile=profile,
             promise={"accepted": "accepted", "all": "long_run"}.get(promise or ""),  # type: ignore[arg-type]
             unit=unit,  # type: ignore[arg-type]
-            say=(lambda _: None) if as_json else typer.echo,
+            say=say,
         )
     except CalibrationRefusedError as error:
         fail(error, FAILED)
@@ -68,6 +84,83 @@ def calibrate(
         print_json(as_object(done))
     else:
         print("\n".join(lines(done)))
+
+
+def _aloud(line: str) -> None:
+    typer.echo(line)
+
+
+def _silent(_line: str) -> None:
+    pass
+
+
+def _judge(
+    path: str,
+    judge: str,
+    target: float,
+    delta: float,
+    out: str | None,
+    profile: str | None,
+    *,
+    say: "Callable[[str], None]",
+    as_json: bool,
+) -> None:
+    from flows.calibrate import CalibrationRefusedError
+    from flows.calibrate_batch import judge_batch
+    from flows.job_options import job_of
+    from flows.wiring import USER_ERRORS
+
+    job = job_of(path, out=out, profile=profile)
+    try:
+        done = judge_batch(job, judge, target=target, delta=delta, say=say)
+    except CalibrationRefusedError as error:
+        fail(error, FAILED)
+    except USER_ERRORS as error:
+        fail(error)
+    if as_json:
+        print_json(batch_object(done))
+    else:
+        print("\n".join(batch_lines(done)))
+
+
+def batch_object(done: "JudgedBatch") -> dict[str, Any]:
+    """A judged batch as one JSON object."""
+    return {
+        "judge": done.judge,
+        "run": done.runs[-1].model_dump(mode="json"),
+        "usd": sum(run.usd for run in done.runs),
+        "types": {
+            name: {
+                "documents": len(done.samples[name].documents),
+                "judged": len(done.samples[name].drawn),
+                "kept": done.kept[name],
+                "guarantees": {
+                    field: {**g.model_dump(mode="json"), "words": g.words()}
+                    for field, g in one.guarantees.items()
+                },
+            }
+            for name, one in done.calibrations.items()
+        },
+    }
+
+
+def batch_lines(done: "JudgedBatch") -> Iterator[str]:
+    """A judged batch as text: per field how many cheap answers stay, and what is promised."""
+    for name, one in done.calibrations.items():
+        yield ""
+        yield f"{name}, judged by {done.judge}"
+        yield f"{'field':<22} {'cheap stay':>10} {'judged':>7} {'of these':>9} {'disagree':>9}"
+        for field, promise in one.guarantees.items():
+            yield (
+                f"{field:<22} {done.kept[name][field]:>10.1%} {promise.labelled:>7} "
+                f"{promise.accepted:>9} {promise.errors:>9}"
+            )
+    last = done.runs[-1]
+    yield ""
+    yield from last.notes
+    spent = sum(run.usd for run in done.runs)
+    yield f"spent {money(spent)} on {sum(run.calls for run in done.runs)} calls"
+    yield f"run {last.run_id}: {last.report}"
 
 
 def as_object(done: "Calibrated") -> dict[str, Any]:

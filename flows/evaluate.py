@@ -21,6 +21,7 @@ from tasks.evaluation_tiers import Workings, rates, workings
 from tasks.gold import Gold, load_gold
 from tasks.jobs import JOB_FILE, JobError, load_job
 from tasks.predictions import predictions
+from tasks.run_ledger import read_ledger
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Evaluated:
         intervals: How far they may be off, per field and under `micro`.
         workings: What tiers and verifier did; null where the run did not end well.
         compared: Per other evaluation, the differences in F1, this one's less the other's.
+        asked: Calls behind the records, whether they were sent now or answered by the store.
     """
 
     gold: str
@@ -46,6 +48,7 @@ class Evaluated:
     intervals: dict[str, Intervals]
     workings: Workings | None
     compared: dict[str, dict[str, Difference]]
+    asked: int = 0
 
     @property
     def usd_per_document(self) -> float | None:
@@ -121,22 +124,22 @@ def run_evaluation(
         job = load_job(path, overrides)
         # Before anything is run: a run that is not there must not cost a run.
         other = _named_run(compare, folder) if compare is not None else None
-        done, _ = _scored(path, job, gold)
+        done = score_job(path, job, gold)
         if other is not None:
             lake, manifest = other
             done.compared[f"run {manifest.run_id}"] = differences(
                 done.counts, _counts(path, lake, manifest, gold)
             )
         for name in models:
-            alone, counts = _scored(path, _alone(job, name), gold)
-            done.compared[f"{name} alone{_priced(alone)}"] = differences(done.counts, counts)
+            one = score_job(path, alone(job, name), gold)
+            done.compared[f"{name} alone{_priced(one)}"] = differences(done.counts, one.counts)
         return done
     finally:
         if out is None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _alone(job: Job, model: str) -> Job:
+def alone(job: Job, model: str) -> Job:
     """The job with one model in every tier, which takes its word for everything that is sound."""
     named = {Role.EXTRACTION_WORKER.value: model, Role.REASONING_WORKER.value: model}
     cascade = {"min_confidence": 0.0, "min_confidence_last": 0.0, "calibrated": False}
@@ -160,23 +163,22 @@ def _named_run(name: str, lake: str) -> tuple[Lake, Manifest]:
     return other, finished[-1]
 
 
-def _scored(path: str, job: Job, gold: Gold) -> tuple[Evaluated, Counts]:
+def score_job(path: str, job: Job, gold: Gold) -> Evaluated:
+    """Run a job over a gold folder, at `path`, and score its records."""
     run_id = new_run_id(datetime.now(UTC))
     done = run_pipeline(start_run(job, env=os.environ, run_id=run_id), Direct())
     lake = Lake(job.lake)
     manifest = read_manifest(lake, done.run_id)
+    engines = _engines(manifest)
     if done.status is not RunStatus.DONE:
-        counts = counts_by_document(gold, {})
-        lost = Evaluated(path, done, evaluate(gold, {}), _engines(manifest), counts, {}, None, {})
-        return lost, counts
+        nothing = counts_by_document(gold, {})
+        return Evaluated(path, done, evaluate(gold, {}), engines, nothing, {}, None, {})
     found, types = _found(path, lake, manifest, gold)
     result = evaluate(gold, found, types)
     counts = counts_by_document(gold, found, types)
     made = workings(lake, manifest, gold, result)
-    evaluated = Evaluated(
-        path, done, result, _engines(manifest), counts, intervals(counts), made, {}
-    )
-    return evaluated, counts
+    asked = sum(int(n) for n in read_ledger(lake, done.run_id).column("calls").to_pylist())
+    return Evaluated(path, done, result, engines, counts, intervals(counts), made, {}, asked)
 
 
 def _counts(path: str, lake: Lake, manifest: Manifest, gold: Gold) -> Counts:

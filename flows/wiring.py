@@ -19,7 +19,7 @@ from storage.manifests import MANIFEST, read_manifest, shown_status, write_manif
 from storage.store import Lake, LakeError
 from tasks.audits import audit_notes
 from tasks.books import BooksError, check_books
-from tasks.calibrations import calibrations_for
+from tasks.calibrations import Applicable, calibrations_for
 from tasks.costs import run_cost
 from tasks.discovery import SourceError
 from tasks.jobs import JobError, expand
@@ -137,6 +137,7 @@ def start_run(
     parent: str | None = None,
     run_id: str | None = None,
     resolution: Resolution | None = None,
+    certified: Applicable | None = None,
 ) -> Manifest:
     """Fix everything a run depends on and write its first manifest.
 
@@ -149,6 +150,7 @@ def start_run(
         parent: The backfill that the run is a part of.
         run_id: Of a run to go on with, or of the new one; null makes one up.
         resolution: Who plays the roles, as another run has resolved it; null decides it now.
+        certified: The calibrations to use; null takes those of the lake that apply.
 
     Raises:
         JobError, ProviderError, CatalogError: The job, a key or a model is at fault; no document
@@ -173,7 +175,7 @@ def start_run(
         manifest = pinned.model_copy(update={"job": kept, "status": RunStatus.RUNNING})
     else:
         resolution = resolution or resolve_models(job, env, parent=parent)
-        certified = calibrations_for(lake, job, resolution)
+        certified = certified or calibrations_for(lake, job, resolution)
         manifest = Manifest(
             run_id=run_id or new_run_id(now),
             job=job,

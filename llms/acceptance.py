@@ -33,6 +33,11 @@ class Acceptance:
         used = self.calibration.signals if self.calibration else frozenset()
         return self.policy.token_probabilities or bool(used & _TOKEN_SIGNALS)
 
+    def starts_higher(self, doc_id: str, chars: int) -> bool:
+        """Whether a document goes to the second tier at once: for its length, or as a sample."""
+        is_sample = self.calibration is not None and doc_id in self.calibration.strong_documents
+        return is_sample or chars > self.policy.long_document_chars
+
     def weighed(self, name: str, candidate: Candidate, *, is_last: bool) -> Candidate:
         """An answer with its confidence, and the problem `unsure` where that is too little.
 
@@ -52,6 +57,8 @@ class Acceptance:
         if by_model is None:  # nobody has labelled this field
             return weigh(candidate, self._default(is_last=is_last))
         fitted = by_model.get(candidate.model)
+        if candidate.model == self.calibration.scope.strong:
+            return candidate.without(Problem.UNSURE)  # it is what the others are judged by
         if fitted is None:
             settled = weigh(candidate, self._default(is_last=is_last))
             if is_last:
@@ -78,7 +85,12 @@ class Acceptance:
 
     def _kept(self, name: str, candidate: Candidate) -> Candidate:
         certified = self.calibration.accept_from(name) if self.calibration else None
-        return weigh(candidate, self.policy.min_confidence_last if certified is None else certified)
+        if certified is not None:
+            return weigh(candidate, certified)
+        if self.calibration is not None and self.calibration.scope.strong is not None:
+            # Nothing vouches for a cheap answer, and the strong model has given no usable one.
+            return weigh(candidate, _OUT_OF_REACH)
+        return weigh(candidate, self.policy.min_confidence_last)
 
     def _default(self, *, is_last: bool) -> float:
         return self.policy.min_confidence_last if is_last else self.policy.min_confidence

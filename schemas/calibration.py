@@ -71,6 +71,11 @@ class ConfidenceModel(BaseModel):
     flipped: tuple[Signal, ...] = Field(
         default=(), description="Signals that point the wrong way on this task, and are read so."
     )
+    is_assumed: bool = Field(
+        default=False,
+        description="Too few wrong answers to fit a weight to: the share of right ones is fitted, "
+        "and the order of the answers is assumed to be that of what the model states.",
+    )
     examples: int = Field(ge=0, description="Labelled answers that it was fitted to.")
     right: int = Field(ge=0, description="Right ones among them.")
     auc: float | None = Field(
@@ -217,6 +222,11 @@ class Calibration(BaseModel):
         description="Per field; under an empty name that of whole records, where that is promised."
     )
 
+    strong_documents: frozenset[str] = Field(
+        default=frozenset(),
+        description="Documents that the strong model answers from the start: the sample by which "
+        "it has judged a batch, whose answers are kept.",
+    )
     disagreement: float | None = Field(
         default=None,
         ge=0,

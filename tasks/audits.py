@@ -148,6 +148,8 @@ def suspended_types(
 def audit_notes(lake: Lake, manifest: Manifest) -> Iterable[str]:
     """What a reader should know of the audits of a run's calibrations."""
     for name, calibration in manifest.calibrations.items():
+        if calibration.strong_documents:
+            continue  # made for this very batch: there are no documents to come
         state = read_book(lake, manifest.job.name, name, calibration).state
         seen = f"{state.errors} of {state.audits} audited answers disagreed with the strong model"
         if state.alarm_at is not None:

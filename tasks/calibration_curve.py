@@ -23,13 +23,13 @@ class Point:
     """A cascade that escalates below one confidence.
 
     Attributes:
-        level: That confidence.
+        level: That confidence; null where each field has its own.
         escalated: Share of the answers that go to the next tier.
         right: Share of right ones in the end.
         usd: What a thousand documents would cost; null where prices are unknown.
     """
 
-    level: float
+    level: float | None
     escalated: float
     right: float
     usd: float | None
@@ -100,12 +100,15 @@ def curve(
 ) -> list[Point]:
     """From always cheap to always strong, on answers that nothing was fitted to."""
     said = list(answers)
-    points = []
-    for level in _LEVELS:
-        n, up, right = simulated(said, fitted, level)
-        if n:
-            points.append(Point(level, up / n, right / n, _cost(prices, up / n)))
-    return points
+    return [point for level in _LEVELS if (point := point_at(said, fitted, prices, level))]
+
+
+def point_at(
+    answers: Iterable[JudgedAnswer], fitted: FittedType, prices: Prices | None, level: float | None
+) -> Point | None:
+    """One cascade; null without any answers."""
+    n, up, right = simulated(answers, fitted, level)
+    return Point(level, up / n, right / n, _cost(prices, up / n)) if n else None
 
 
 def _cost(prices: Prices | None, escalated: float) -> float | None:

@@ -3,14 +3,15 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean, pstdev
 from typing import Literal
 
 from llms.calibration import learn_then_test as ltt
 from llms.calibration import risk_control
 from llms.calibration.fitting import Fitted, confidence, fit, part_of
 from llms.calibration.learn_then_test import Labelled, Threshold
-from llms.calibration.signals import Example
-from schemas.calibration import ConfidenceModel, Guarantee
+from llms.calibration.signals import Example, transformed
+from schemas.calibration import ConfidenceModel, Guarantee, Signal, SignalWeight
 from tasks.calibration_labels import FinalAnswer, JudgedAnswer
 
 Promise = Literal["accepted", "long_run"]
@@ -91,10 +92,37 @@ def fit_type(answers: Iterable[JudgedAnswer], target: float) -> FittedType:
             if answer.is_sound:
                 by_model[answer.model].append(answer)
         fitted = {model: fit([_example(a) for a in own]) for model, own in by_model.items()}
-        found.confidences[field] = {model: one.model for model, one in fitted.items()}
+        found.confidences[field] = {
+            model: _ordered(one.model, by_model[model]) for model, one in fitted.items()
+        }
         threshold, why = _worth_asking(said, by_model, fitted, target)
         found.escalate_below[field], found.why[field] = threshold, why
     return found
+
+
+def _ordered(model: ConfidenceModel, answers: Sequence[JudgedAnswer]) -> ConfidenceModel:
+    """A constant confidence with an order assumed, where some few answers were wrong.
+
+    Without any order a promise about the field takes all of its answers or none. Any order keeps
+    the promise; that of the stated confidence and of the place in the text is the likeliest.
+    """
+    if model.kind != "constant" or model.right in (0, model.examples):
+        return model
+    weights = []
+    for signal in (Signal.STATED, Signal.GROUNDING):
+        values = [transformed(signal, a.signals[signal]) for a in answers if signal in a.signals]
+        spread = pstdev(values) if len(values) == len(answers) else 0.0
+        if spread > 0:
+            weights.append(
+                SignalWeight(
+                    signal=signal, centre=fmean(values), spread=spread, weight=1.0, when_missing=0.0
+                )
+            )
+    if not weights:
+        return model
+    return model.model_copy(
+        update={"kind": "logistic", "weights": tuple(weights), "is_assumed": True}
+    )
 
 
 def _worth_asking(
@@ -262,14 +290,14 @@ def _guarantee(
 
 
 def simulated(
-    answers: Iterable[JudgedAnswer], fitted: FittedType, level: float
+    answers: Iterable[JudgedAnswer], fitted: FittedType, level: float | None
 ) -> tuple[int, int, int]:
     """What a cascade that escalates below `level` would have come to.
 
     Args:
         answers: What each tier said of every field of documents that nothing was fitted to.
         fitted: The confidences.
-        level: Sound answers of the first tier at or above it stay.
+        level: Sound answers of the first tier at or above it stay; null: each field's own.
 
     Returns:
         Answers in all, those that went up, and right ones in the end.
@@ -282,7 +310,8 @@ def simulated(
     for key, answer in first.items():
         model = fitted.confidences.get(answer.field, {}).get(answer.model)
         sure = confidence(model, answer.signals) if model else 0.0
-        stays = answer.is_sound and sure >= level
+        own = fitted.escalate_below.get(answer.field, 1.0) if level is None else level
+        stays = answer.is_sound and sure >= own
         up += not stays
         right += answer.is_right if stays or key not in second else second[key].is_right
     return len(first), up, right
