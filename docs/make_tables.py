@@ -24,6 +24,7 @@ from pydantic_core import PydanticUndefined
 
 from flows.roles_view import ranked_roles
 from llms.catalog import load_catalog
+from llms.failures import RULES as FAILURE_RULES
 from llms.priorities import RULES
 from llms.providers import OPENROUTER
 from llms.simulator.faults import FAULTS
@@ -119,6 +120,7 @@ def all_tables() -> dict[str, str]:
     """Every table that needs no run, by the name of its place."""
     made = {f"options-{_slug(model)}": options_table(model) for model in (*OPTIONS, *SCENARIO)}
     made["faults"] = faults_table()
+    made["failure-rules"] = failures_table()
     made["document-types"] = "\n\n".join(type_section(shipped_type(name)) for name in SHIPPED)
     made["sql-tables"] = sql_tables()
     made["roles"] = roles_tables()
@@ -289,6 +291,24 @@ def faults_table() -> str:
                 "the client meets": info.says,
             }
             for fault, info in FAULTS.items()
+        ]
+    )
+
+
+def failures_table() -> str:
+    """What follows from each class of failure, with its bounds in count, time and money."""
+    return markdown_table(
+        [
+            {
+                "class": f"`{name}`",
+                "what it is": rule.means,
+                "what happens": rule.does,
+                "requests per model": rule.tries,
+                "waits at most": f"{rule.longest_s:g} s" if rule.longest_s else "-",
+                "may be billed": f"{rule.worst_cases} worst cases" if rule.worst_cases else "-",
+                "then the document": rule.end.value,
+            }
+            for name, rule in FAILURE_RULES.items()
         ]
     )
 

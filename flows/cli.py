@@ -6,17 +6,18 @@ import typer
 
 from flows.cache_cli import app as cache_app
 from flows.calibrate_cli import calibrate
-from flows.console import DONE, FAILED, PARKED, fail, print_json, watching
+from flows.console import DONE, FAILED, fail, interruptible, print_json
 from flows.evaluate_cli import evaluate
 from flows.job_options import LaneOption, ModelOption, ReadyByOption, job_of
 from flows.models_cli import app as models_app
 from flows.plan_cli import GoalOption, plan
 from flows.replay_cli import replay
+from flows.running import exit_code, finish, manifest_of, run_job
 from flows.simulate_cli import simulate
 
 if TYPE_CHECKING:
-    from schemas.job import Backfill, Job
-    from schemas.manifest import BackfillSummary, Manifest, RunSummary
+    from schemas.job import Backfill
+    from schemas.manifest import BackfillSummary, Manifest
 
 app = typer.Typer(
     name="docmill",
@@ -80,7 +81,7 @@ def run(
         from flows.plan_cli import planned_run
 
         job, run_id = planned_run(job, goal, quiet=as_json)
-    _finish(_run(job, direct=direct, quiet=as_json, run_id=run_id), as_json=as_json)
+    finish(run_job(job, direct=direct, quiet=as_json, run_id=run_id), as_json=as_json)
 
 
 @app.command()
@@ -100,71 +101,13 @@ def resume(
     as_json: JsonOption = False,
 ) -> None:
     """Go on with a run; nothing that was answered is asked again."""
-    manifest = _manifest(lake, run_id)
+    manifest = manifest_of(lake, run_id)
     if manifest.status.value == "done" and manifest.outputs:
         fail(f"run {run_id} is done; there is nothing to resume")
     wanted = {"budget_usd": budget, "monthly_budget_usd": monthly_budget}
     new = {name: usd for name, usd in wanted.items() if usd is not None}
     job = manifest.job.model_copy(update=new)
-    _finish(_run(job, direct=direct, quiet=as_json, run_id=run_id), as_json=as_json)
-
-
-def _run(job: "Job", *, direct: bool, quiet: bool, run_id: str | None = None) -> "RunSummary":
-    """Run a job here, as a Prefect flow unless `direct`."""
-    import os
-    from datetime import UTC, datetime
-
-    from flows.wiring import USER_ERRORS, Direct, new_run_id, run_pipeline, start_run
-
-    run_id = run_id or new_run_id(datetime.now(UTC))
-    try:
-        with watching(run_id, quiet=quiet):
-            if direct:
-                return run_pipeline(start_run(job, env=os.environ, run_id=run_id), Direct())
-            return _run_flow(job, run_id)
-    except USER_ERRORS as error:
-        fail(error)
-
-
-def _run_flow(job: "Job", run_id: str) -> "RunSummary":
-    import os
-
-    from flows import prefect_settings
-    from flows.wiring import resolve_models
-
-    # What is wrong with the job need not wait for Prefect to start.
-    resolve_models(job, os.environ, is_before_flow=True)
-
-    prefect_settings.apply_defaults(quiet=True)
-
-    from flows.pipeline import run_flow
-
-    return run_flow(job, None, run_id)
-
-
-def _finish(done: "RunSummary", *, as_json: bool) -> None:
-    """Print a run's summary and leave with the exit code of its status."""
-    if as_json:
-        print_json(done.model_dump(mode="json"))
-    else:
-        from flows.views import summary_lines
-
-        print("\n".join(summary_lines(done)))
-    raise typer.Exit(_exit_code(done))
-
-
-def _exit_code(done: "RunSummary | BackfillSummary") -> int:
-    return {"done": DONE, "parked": PARKED}.get(done.status.value, FAILED)
-
-
-def _manifest(lake: str, run_id: str) -> "Manifest":
-    from storage.manifests import read_manifest
-    from storage.store import Lake, LakeError
-
-    try:
-        return read_manifest(Lake(lake), run_id)
-    except LakeError as error:
-        fail(error)
+    finish(run_job(job, direct=direct, quiet=as_json, run_id=run_id), as_json=as_json)
 
 
 @app.command()
@@ -202,7 +145,7 @@ def _listed(lake: str) -> "list[Manifest]":
 def _named(lake: str, run_id: str) -> "Manifest":
     """The manifest of a run named by its id, or of the newest by `last`."""
     if run_id != "last":
-        return _manifest(lake, run_id)
+        return manifest_of(lake, run_id)
     manifests = _listed(lake)
     if not manifests:
         fail(f"the lake {lake} has no runs yet; start one with `docmill run PATH --out {lake}`")
@@ -339,7 +282,7 @@ def backfill(
         from flows.views import backfill_lines
 
         print("\n".join(backfill_lines(done)))
-    raise typer.Exit(_exit_code(done))
+    raise typer.Exit(exit_code(done))
 
 
 def _backfill(plan: "Backfill", backfill_id: str | None, *, direct: bool) -> "BackfillSummary":
@@ -350,7 +293,8 @@ def _backfill(plan: "Backfill", backfill_id: str | None, *, direct: bool) -> "Ba
     backfill_id = backfill_id or new_backfill_id()
     try:
         if direct:
-            return run_backfill(plan, run_directly, backfill_id)
+            with interruptible():
+                return run_backfill(plan, run_directly, backfill_id)
         prefect_settings.apply_defaults(quiet=True)
 
         from flows.backfill import run_backfill_flow

@@ -1,6 +1,8 @@
 """How do commands speak? Exit codes, one-sentence errors, JSON, progress as a bar or in lines."""
 
 import json
+import os
+import signal
 import sys
 import threading
 import time
@@ -15,6 +17,15 @@ if TYPE_CHECKING:
 
 DONE, FAILED, USAGE, PARKED = 0, 1, 2, 3
 """Exit codes of every command."""
+
+_LAST_S = 5
+"""Seconds after which a process is gone that was told twice to stop, whatever it still does."""
+
+_STOPPING = (
+    "docmill: stopping: nothing more is sent, and calls in flight are waited for, each to its "
+    "deadline; Ctrl-C once more breaks them off\n"
+)
+_ENDING = "docmill: ending now: calls in flight are broken off and booked at what they may cost\n"
 
 _REFRESH_S = 0.2
 _LINE_EVERY_S = 10.0
@@ -38,6 +49,49 @@ def money(usd: float | None) -> str:
     if usd == 0:
         return "$0"
     return f"${usd:,.2f}" if usd >= 1 else f"${usd:.4f}"
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let signals stop the runs of the body in order: they end parked, to be resumed.
+
+    The first SIGINT or SIGTERM has nothing more sent, a SIGINT after it breaks off what is in
+    flight. Elsewhere than in the main thread this does nothing. Inside of another such context it
+    takes back what somebody has taken over meanwhile, as Prefect does with SIGTERM.
+    """
+    from tasks.interruption import INTERRUPTION
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, _frame: object) -> None:
+        # Straight to the terminal: the interrupted code may be in the middle of a print.
+        if not INTERRUPTION.is_asked:
+            os.write(2, _STOPPING.encode())
+        elif number == signal.SIGTERM:
+            return  # supervisors send it more than once
+        else:
+            os.write(2, _ENDING.encode())
+            if hasattr(signal, "SIGALRM"):
+                signal.alarm(_LAST_S)
+        INTERRUPTION.ask()
+
+    stop.is_ours = True  # type: ignore[attr-defined]
+    before = {
+        name: signal.signal(name, stop)
+        for name in (signal.SIGINT, signal.SIGTERM)
+        if not getattr(signal.getsignal(name), "is_ours", False)
+    }
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(name, handler)
+        if signal.SIGINT in before:  # the outermost context
+            if hasattr(signal, "SIGALRM"):
+                signal.alarm(0)
+            INTERRUPTION.clear()
 
 
 @contextmanager

@@ -1,6 +1,8 @@
 """The Prefect flow of the pipeline: ingest, extract_shard mapped over shards, analyze, report."""
 
+import signal
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, cast
 from uuid import UUID
 
@@ -16,17 +18,18 @@ from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
-from flows.console import money
+from flows.console import interruptible, money
 from flows.provider_keys import fetch_keys
 from flows.views import money_range, times_range
-from flows.wiring import USER_ERRORS, run_pipeline, start_run, window
+from flows.wiring import USER_ERRORS, run_pipeline, start_run, summary, window
 from schemas.job import Job
 from schemas.manifest import RunStatus, RunSummary, ShardResult
-from storage.manifests import read_manifest
+from storage.manifests import MANIFEST, read_manifest
 from storage.store import Lake
 from tasks import orchestrated
 from tasks.analysis import AnalysisResult
 from tasks.ingest import IngestResult, ShardRef
+from tasks.interruption import INTERRUPTION
 from tasks.key_ring import keys
 from tasks.lanes import MOST_SHARDS_AT_ONCE
 
@@ -81,6 +84,7 @@ def document_pipeline(job: Job, parent: str | None = None, run_id: str | None = 
         parent: The backfill this run is a part of; leave it empty.
         run_id: Go on with this run instead of starting a new one; leave it empty.
     """
+    let_interrupts_through()
     logger = get_run_logger()
     try:
         fetch_keys(job)
@@ -89,7 +93,8 @@ def document_pipeline(job: Job, parent: str | None = None, run_id: str | None = 
         # A sentence where the run is looked at; raised, it would be a traceback.
         return Failed(message=str(error), data=error)
     logger.info("run %s into %s", manifest.run_id, manifest.job.lake)
-    done = run_pipeline(manifest, Orchestrated())
+    with interruptible():
+        done = run_pipeline(manifest, Orchestrated())
     logger.info(
         "%s: %d documents = %d extracted + %d failed + %d skipped, $%.4f, %d calls, report %s",
         done.status,
@@ -113,6 +118,51 @@ def run_flow(job: Job, parent: str | None, run_id: str | None) -> RunSummary:
     """
     state = cast("State[Any]", document_pipeline(job, parent, run_id, return_state=True))
     return RunSummary.model_validate(left_by(state))
+
+
+def run_flow_in_terminal(job: Job, run_id: str) -> RunSummary:
+    """Run the flow as a command does: Ctrl-C reaches the temporary server as well, and must not.
+
+    Raises:
+        USER_ERRORS: The run could not be started.
+    """
+    try:
+        with without_interrupts_for_children():
+            return run_flow(job, None, run_id)
+    except USER_ERRORS:
+        raise
+    except Exception:
+        # Prefect may be in no state to end a flow run in order; ours has ended all the same.
+        lake = Lake(job.lake)
+        if not INTERRUPTION.is_asked or not lake.exists(lake.run(run_id, MANIFEST)):
+            raise
+        manifest = read_manifest(lake, run_id)
+        if manifest.status is not RunStatus.PARKED:
+            raise
+        return summary(manifest, lake)
+
+
+@contextmanager
+def without_interrupts_for_children() -> Iterator[None]:
+    """Start processes that a Ctrl-C in their terminal does not reach, until the pipeline begins.
+
+    A blocked signal stays blocked in the processes that are started meanwhile; what comes for this
+    one waits until it is let through.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        let_interrupts_through()
+
+
+def let_interrupts_through() -> None:
+    """Take signals again that have waited."""
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def left_by(state: State[Any]) -> Any:

@@ -22,6 +22,7 @@ from tasks.books import BooksError, check_books
 from tasks.calibrations import Applicable, calibrations_for
 from tasks.costs import run_cost
 from tasks.discovery import SourceError
+from tasks.interruption import INTERRUPTION, TOLD_TO_STOP
 from tasks.jobs import JobError, expand
 from tasks.lanes import check_lanes, lane_notes, shards_at_once
 from tasks.ledger_rows import add_attempts, book_lost
@@ -253,8 +254,9 @@ def run_pipeline(manifest: Manifest, backend: Backend) -> RunSummary:
 
     Returns:
         The summary: `done`; `parked` when documents were left for later (budget, quota, a dead
-        provider); `failed`, with the reason in `message`, when something a user can mend stopped
-        it or the books do not balance. A run that is not done publishes no report.
+        provider) or the process was told to stop; `failed`, with the reason in `message`, when
+        something a user can mend stopped it or the books do not balance. A run that is not done
+        publishes no report.
     """
     lake = Lake(manifest.job.lake)
     try:
@@ -265,19 +267,28 @@ def run_pipeline(manifest: Manifest, backend: Backend) -> RunSummary:
             if left:
                 add_attempts(lake, lake.attempts(manifest.run_id, "unclaimed"), left)
     except USER_ERRORS as error:
-        manifest = _failed(lake, manifest.run_id, str(error))
+        manifest = _cut_short(lake, manifest.run_id, str(error))
     except BaseException as error:
-        _failed(lake, manifest.run_id, f"{type(error).__name__}: {error}")
+        _cut_short(lake, manifest.run_id, f"{type(error).__name__}: {error}")
         raise
     return summary(manifest, lake)
 
 
-def _failed(lake: Lake, run_id: str, error: str) -> Manifest:
-    """End a run as failed, with what it got to know and to pay before."""
+def _cut_short(lake: Lake, run_id: str, error: str) -> Manifest:
+    """End a run before its end, with what it got to know and to pay before.
+
+    It has failed, unless the process was told to stop: then it is parked, whatever came of that.
+    """
     manifest = read_manifest(lake, run_id)
     if lake.exists(lake.run(run_id, "sources.parquet")):
         cost = run_cost(lake, manifest, manifest.shards)
         manifest = manifest.model_copy(update={"cost": cost})
+    if INTERRUPTION.is_asked:
+        if not manifest.extract.inputs:
+            wait = manifest.ingest.done
+            books = Books(inputs=wait, skipped={"parked": wait} if wait else {})
+            manifest = manifest.model_copy(update={"extract": books})
+        return _ended(lake, manifest, RunStatus.PARKED, TOLD_TO_STOP)
     return _ended(lake, manifest, RunStatus.FAILED, error)
 
 
@@ -309,7 +320,9 @@ def _stages(manifest: Manifest, lake: Lake, backend: Backend) -> Manifest:
     check_books(ingested.books, extracted)
     parked = next((shard.parked for shard in shards if shard.parked), None)
     if parked:
-        return _ended(lake, manifest, RunStatus.PARKED, parked)
+        wait = sum(extracted.skipped.values())
+        words = "document waits" if wait == 1 else "documents wait"
+        return _ended(lake, manifest, RunStatus.PARKED, f"{wait:,} {words}: {parked}")
     if manifest.calibrations:
         notes = dict.fromkeys((*manifest.notes, *audit_notes(lake, manifest)))
         manifest = manifest.model_copy(update={"notes": tuple(notes)})

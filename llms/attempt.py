@@ -1,7 +1,7 @@
 """What becomes of one attempt: reserved, sent, settled, booked in the ledger and stored."""
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -11,6 +11,7 @@ from llms.budget import Budget, Reservation
 from llms.calls import Call
 from llms.classification import Failure, classify_response
 from llms.completion import Answer, MalformedBodyError, read_completion, read_json
+from llms.deadlines import DeadlineError, Deadlines
 from llms.failures import FailureClass, ProviderError
 from llms.limits import Limiter, Limiters, Permit
 from llms.pricing import cost_usd, estimate_tokens, in_lane, output_limit, prices, worst_case_usd
@@ -18,6 +19,7 @@ from llms.providers import key
 from llms.responses import ResponseStore, StoredResponse
 from llms.sdk import RawResponse, Request
 from llms.service_lanes import LaneEndpoint, Lanes
+from llms.stopping import Stop
 from schemas.ledger import Attempt
 from schemas.providers import Lane, Provider
 from schemas.roles import Model, Resolution
@@ -53,7 +55,8 @@ class Sender:
         providers: The providers of the models, by name.
         env: Where keys are looked up.
         transports: Per provider, what takes the place of the network.
-        timeout_s: Longest time one attempt may take, in seconds.
+        deadlines: How long an answer may take.
+        stop: Whether to send no more.
         lanes: In which lane requests go out.
         clock: Seconds that only ever grow, for latencies.
         now: The time of day, for the ledger.
@@ -73,7 +76,8 @@ class Sender:
         providers: Mapping[str, Provider],
         env: Mapping[str, str],
         transports: Mapping[str, httpx2.AsyncBaseTransport],
-        timeout_s: float,
+        deadlines: Deadlines,
+        stop: Stop,
         lanes: Lanes,
         clock: Callable[[], float],
         now: Callable[[], datetime],
@@ -85,7 +89,8 @@ class Sender:
         self._limiters = limiters
         self._providers = providers
         self._transports = transports
-        self._timeout_s = timeout_s
+        self._deadlines = deadlines
+        self._stop = stop
         self._lanes = lanes
         self._clock = clock
         self._now = now
@@ -108,14 +113,19 @@ class Sender:
                 answer, so that it is not forgotten.
 
         Raises:
-            CallError: Class `BUDGET`; nothing was sent.
+            CallError: Class `BUDGET`, or `INTERRUPTED` when the run is to stop; nothing was sent.
             StoreError: The spend book or the store cannot be written.
         """
         asked = request.key(model)
         while True:
             lane = self._lanes.lane(call.stage, model.provider, model.api_id, asked)
-            async with self._lanes.room(lane):
+            room = self._lanes.room(lane)
+            with self._stop.waiting():
+                await room.__aenter__()
+            try:
                 sent = await self._send(lane, call, request, model, number, lost_usd)
+            finally:
+                await room.__aexit__(None, None, None)
             if not isinstance(sent.outcome, Failure) or not sent.outcome.is_unexecuted:
                 self._lanes.answered(lane, asked)
                 return sent
@@ -150,17 +160,18 @@ class Sender:
         is_sent = False
         try:
             is_batched = lane is Lane.BATCH
-            reservation = await self._budget.acquire(
-                worst_usd, row.request_key, in_batch=is_batched
-            )
-            if not is_batched:  # a batch has limits of its own
-                permit = await limiter.acquire(tokens)
+            with self._stop.waiting():
+                reservation = await self._budget.acquire(
+                    worst_usd, row.request_key, in_batch=is_batched
+                )
+                if not is_batched:  # a batch has limits of its own
+                    permit = await limiter.acquire(tokens)
             endpoint = self._endpoint(model.provider, lane)
             row.started_at, started = self._now(), self._clock()
             is_sent = True
             posted = endpoint.post(body, model.api_id, reservation)
             del body  # thousands of requests may wait for a batch
-            raw = await posted
+            raw = await self._awaited(posted, lane, call, model, most_output)
         except BaseException:
             # Unsent, it cost nothing; broken off, nobody knows, and the books keep the worst.
             charge = None
@@ -195,6 +206,10 @@ class Sender:
             if row.usd > worst_usd:
                 row.message = "billed above the worst case of the request"
             _count_tokens(row, outcome)
+            if lane is not Lane.BATCH:
+                asked = (model.provider, model.api_id, lane)
+                latency_s = row.latency_ms / 1000
+                self._deadlines.answered(asked, call.stage, latency_s, outcome.output_tokens)
             limiter.observe_output(call.stage, outcome.output_tokens)
             used = outcome.input_tokens + outcome.output_tokens
         else:
@@ -231,6 +246,29 @@ class Sender:
         )
         await self._store.put(stored, charge=charge, is_claimed=pays)
         return Sent(stored, row, without)
+
+    async def _awaited(
+        self,
+        posted: Awaitable[RawResponse | Failure],
+        lane: Lane,
+        call: Call,
+        model: Model,
+        most_output: int,
+    ) -> RawResponse | Failure:
+        """What comes back for a request that was sent, or that its deadline has passed."""
+        if lane is Lane.BATCH:
+            # What lies in a batch is found again, whoever waits for it.
+            with self._stop.waiting():
+                return await posted
+        asked = (model.provider, model.api_id, lane)
+        try:
+            return await self._deadlines.within(posted, asked, call.stage, most_output)
+        except DeadlineError as late:
+            return Failure(
+                FailureClass.TIMEOUT,
+                f"no answer from {self.url(model)} within {late.waited_s:.0f} s",
+                may_have_cost=True,
+            )
 
     def book_stored(
         self, call: Call, request: Request, model: Model, stored: StoredResponse
@@ -270,7 +308,7 @@ class Sender:
                 lane,
                 self._providers[provider],
                 self._keys[provider],
-                timeout_s=self._timeout_s,
+                timeout_s=self._deadlines.ceiling_s(lane),
                 transport=self._transports.get(provider),
             )
         return self._endpoints[provider, lane]

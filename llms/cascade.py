@@ -7,7 +7,7 @@ from llms.acceptance import Acceptance
 from llms.calls import Ask, Reply
 from llms.excerpts import around
 from llms.extraction import TIERS, Document, Question, ask_fields, narrowed
-from llms.failures import CallError, FailureClass
+from llms.failures import ESCALATING, CallError
 from llms.judgement import (
     Candidate,
     Evidence,
@@ -19,17 +19,6 @@ from llms.judgement import (
 from schemas.calibration import Signal
 from schemas.fields import DocumentType
 from schemas.job import Cascade
-
-ESCALATING = frozenset(
-    {
-        FailureClass.INVALID_ANSWER,
-        FailureClass.REFUSED,
-        FailureClass.CONTENT_FILTER,
-        FailureClass.TRUNCATED,
-        FailureClass.CONTEXT_TOO_LONG,
-    }
-)
-"""Failures that are about this document and this model: the next tier may do better."""
 
 MISSING_REQUIRED = "missing_required"
 """Failure class of a document without an acceptable value for a required field."""

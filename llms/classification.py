@@ -71,7 +71,6 @@ class Failure:
         retry_after_s: How long the provider asks to wait, in seconds.
         may_have_cost: The request may have been worked on and billed, and nobody can tell.
         rejected: A request parameter the model does not take; the request can go without it.
-        is_model_gone: The provider does not serve this model; another one may do.
         is_unexecuted: The lane handed the request back without having worked on it.
     """
 
@@ -81,7 +80,6 @@ class Failure:
     retry_after_s: float | None = None
     may_have_cost: bool = False
     rejected: str | None = None
-    is_model_gone: bool = False
     is_unexecuted: bool = False
 
 
@@ -124,8 +122,9 @@ def classify_response(
         return failure(FailureClass.AUTH)
     if status in (400, 404, 422):
         rejected = _rejected_parameter(details.get("param"), text)
-        gone = rejected is None and bool(status in (400, 404) and _NO_MODEL.search(text))
-        return failure(FailureClass.BAD_REQUEST, rejected=rejected, is_model_gone=gone)
+        if rejected is None and status in (400, 404) and _NO_MODEL.search(text):
+            return failure(FailureClass.MODEL_GONE)
+        return failure(FailureClass.BAD_REQUEST, rejected=rejected)
     return failure(FailureClass.BAD_REQUEST)
 
 
@@ -142,21 +141,20 @@ def classify_exception(
     cause = error
     while not isinstance(cause, httpx2.HTTPError | TimeoutError | OSError) and cause.__cause__:
         cause = cause.__cause__
-    # Before a connection stands nothing has been sent, so nothing can be billed.
-    is_unsent = isinstance(
-        cause,
-        httpx2.ConnectError
-        | httpx2.ConnectTimeout
-        | httpx2.PoolTimeout
-        | httpx2.UnsupportedProtocol,
-    )
-    is_timeout = isinstance(cause, httpx2.TimeoutException | TimeoutError)
     words = redact(str(cause), secrets)
-    kind = f"no answer in time from {url}" if is_timeout else f"the connection to {url} failed"
+    told = f"({type(cause).__name__}{': ' + words if words else ''})"
+    # Before a connection stands nothing has been sent, so nothing can be billed.
+    if isinstance(cause, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.UnsupportedProtocol):
+        return Failure(FailureClass.UNREACHABLE, f"no connection to {url} {told}")
+    may_have_cost = not isinstance(cause, httpx2.PoolTimeout)
+    if isinstance(cause, httpx2.TimeoutException | TimeoutError):
+        return Failure(
+            FailureClass.TIMEOUT,
+            f"no answer in time from {url} {told}",
+            may_have_cost=may_have_cost,
+        )
     return Failure(
-        FailureClass.TIMEOUT if is_timeout else FailureClass.CONNECTION,
-        f"{kind} ({type(cause).__name__}{': ' + words if words else ''})",
-        may_have_cost=not is_unsent,
+        FailureClass.CONNECTION, f"the connection to {url} failed {told}", may_have_cost=True
     )
 
 

@@ -3,42 +3,38 @@
 import asyncio
 import random
 import time
+import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 import httpx2
 
-from llms.attempt import Sender
+from llms.attempt import Sender, Sent
 from llms.budget import Budget
 from llms.calls import Call, Reply
+from llms.candidates import Candidates
 from llms.classification import Failure, classify_answer
-from llms.failures import CallError, FailureClass
-from llms.families import kinship
+from llms.deadlines import CEILING_S, Deadlines
+from llms.failures import FAILING_OVER, OUTAGES, CallError, FailureClass, Unanswered
 from llms.limits import Limiters
-from llms.patience import MOST_TROUBLE_S, TRANSIENT, Patience
+from llms.patience import Patience
 from llms.responses import ResponseStore, StoredResponse
 from llms.sdk import Request
 from llms.service_lanes import Lanes
+from llms.stopping import Stop
+from llms.trail import PROBE, Trail, is_worth_asking, probe_of
 from llms.validation import InvalidAnswerError, parse_answer
 from schemas.ledger import Attempt
 from schemas.providers import Provider
-from schemas.roles import Model, Resolution, Role
+from schemas.roles import Model, Resolution
 
-CALL_TIMEOUT_S = 300.0
+IsStale = Callable[[Call, StoredResponse, bool], bool]
+"""Whether a stored answer of a call, which is usable or not, is to be asked for anew."""
 
-FAILING_OVER = TRANSIENT | {FailureClass.RATE_LIMITED, FailureClass.QUOTA_EXHAUSTED}
-"""Classes after which another model may answer, once a model has been given up."""
 
-_LADDER = (
-    Role.FORMATTING_WORKER,
-    Role.EXTRACTION_WORKER,
-    Role.TOOL_WORKER,
-    Role.REASONING_WORKER,
-    Role.ORCHESTRATOR,
-)
-"""Roles by what their models must be capable of, least first."""
+def _never(_call: Call, _stored: StoredResponse, _is_usable: bool) -> bool:
+    return False
 
 
 class _Answered(NamedTuple):
@@ -46,16 +42,6 @@ class _Answered(NamedTuple):
     model: Model
     request: Request
     stored: StoredResponse
-
-
-@dataclass(slots=True)
-class _Trail:
-    """What a call has been through: requests sent, money, and what of it no answer carries yet."""
-
-    patience: Patience
-    sent: int = 0
-    usd: float = 0.0
-    lost_usd: float = 0.0
 
 
 class Client:
@@ -80,6 +66,9 @@ class Client:
         lanes: In which lane requests go out; without, in the standard lane.
         now: The time of day, for the ledger.
         timeout_s: Longest time one attempt may take, in seconds.
+        deadlines: How long attempts may take; without, by what this client sees itself.
+        stop: Whether to send no more.
+        is_stale: Which stored answers are asked for anew; none, unless somebody wants to retry.
 
     Raises:
         ProviderError: A price, a provider or a key is missing; nothing has been sent.
@@ -101,10 +90,15 @@ class Client:
         transports: Mapping[str, httpx2.AsyncBaseTransport] | None = None,
         lanes: Lanes | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        timeout_s: float = CALL_TIMEOUT_S,
+        timeout_s: float = CEILING_S,
+        deadlines: Deadlines | None = None,
+        stop: Stop | None = None,
+        is_stale: IsStale = _never,
     ) -> None:
         self._resolution = resolution
-        self._candidates_of: dict[tuple[Role, frozenset[str]], list[Model]] = {}
+        self._candidates = Candidates(resolution)
+        self._is_stale = is_stale
+        self._stop = stop or Stop()
         self._store = store
         self._limiters = limiters
         self._clock = clock
@@ -119,7 +113,8 @@ class Client:
             providers=providers,
             env=env,
             transports=transports or {},
-            timeout_s=timeout_s,
+            deadlines=deadlines or Deadlines(ceiling_s=timeout_s),
+            stop=self._stop,
             lanes=lanes or Lanes.standard(providers, store, run_id, budget),
             clock=clock,
             now=now,
@@ -144,7 +139,7 @@ class Client:
                 `call.avoid` leaves nobody who may answer: then nobody was asked.
             StoreError: The response store failed; nothing more may be sent.
         """
-        models = self._candidates(call)
+        models = self._candidates.of(call)
         request = Request.of(call)
         identity = (request.digest, tuple(model.slug for model in models))
         while (leader := self._in_flight.get(identity)) is not None:
@@ -171,75 +166,80 @@ class Client:
         """Close every connection."""
         await self._sender.aclose()
 
+    async def is_answering(self, error: CallError) -> bool:
+        """Whether the providers that left a call without an answer answer others.
+
+        Nothing is sent where that shows already: one has answered since the call began to wait, or
+        has left a short question unanswered too. Else one of its models is asked that question.
+
+        Raises:
+            CallError: The question may not be sent: the budget, or the run is to stop.
+        """
+        since = error.unanswered.since
+        for provider in error.unanswered.providers:
+            breaker = self._limiters.breaker(provider)
+            while breaker.answered_at < since and not breaker.is_confirmed:
+                if (wait_s := breaker.wait_s()) > 0:
+                    await self._pause(wait_s)
+                elif not await self._probe(provider):
+                    break
+            if breaker.answered_at >= since:
+                return True
+        return False
+
+    async def _probe(self, provider: str) -> bool:
+        """Ask a provider something short, which shows whether it answers."""
+        at_provider = [m for m in self._resolution.everybody if m.provider == provider]
+        model = min(at_provider, key=lambda m: m.output_price or 0.0)
+        call = probe_of(uuid.uuid4().hex)
+        trail = Trail(Patience(clock=self._clock, rng=self._rng))
+        sent = await self._attempt(call, Request.of(call), model, trail)
+        is_silent = isinstance(sent.outcome, Failure) and sent.outcome.failure_class in OUTAGES
+        return not is_silent
+
     def _share(self, call: Call, shared: _Answered | CallError) -> Reply:
         if isinstance(shared, CallError):
-            raise CallError.of(shared.failure_class, str(shared), raw_answer=shared.raw_answer)
+            raise CallError.of(
+                shared.failure_class,
+                str(shared),
+                raw_answer=shared.raw_answer,
+                unanswered=shared.unanswered,
+            )
         reply, model, request, stored = shared
         self._sender.book_stored(call, request, model, stored)
         return Reply(reply.data, reply.model, reply.usd, True, 0, reply.logprobs)
 
-    def _candidates(self, call: Call) -> list[Model]:
-        """Who may answer, in order: the role's models, but for those that the call avoids.
-
-        A second opinion comes from another family than the one that answered, if need be from a
-        stronger role; else from another model of the family, else from the same model at another
-        effort, which is hardly an opinion of its own; else from a weaker role.
-        """
-        key = call.role, call.avoid
-        if key not in self._candidates_of:
-            ranked = self._resolution.roles.get(call.role, ())
-            self._candidates_of[key] = self._second_opinion(*key) if call.avoid else list(ranked)
-        found = self._candidates_of[key]
-        if not found:
-            # Not BAD_REQUEST, which stops the run: with a single model, every check would.
-            avoided = ", ".join(sorted(call.avoid)) or "none"
-            raise CallError.of(
-                FailureClass.REFUSED,
-                f"nobody may answer for the role {call.role.value}: the run has no model but "
-                f"{avoided}; name another under `models` in the job",
-            )
-        return found
-
-    def _second_opinion(self, role: Role, avoid: frozenset[str]) -> list[Model]:
-        at = _LADDER.index(role)
-        able = [self._others(one, avoid) for one in _LADDER[at:]]
-        for nearest in range(3):
-            for others in able:
-                if found := [model for kin, model in others if kin <= nearest]:
-                    # Should all of these be down, kin of the role are better than nobody.
-                    return found + [model for _, model in able[0] if model not in found]
-        weaker = (self._others(one, avoid) for one in reversed(_LADDER[:at]))
-        return [model for _, model in next((others for others in weaker if others), [])]
-
-    def _others(self, role: Role, avoid: frozenset[str]) -> list[tuple[int, Model]]:
-        """The models of a role but for those to avoid, the least akin to these first."""
-        verifiers = self._resolution.verifiers if role is Role.EXTRACTION_WORKER else ()
-        ranked = (*verifiers, *self._resolution.roles.get(role, ()))
-        answered = [model for model in self._resolution.everybody if model.slug in avoid]
-        left = [model for model in dict.fromkeys(ranked) if model.slug not in avoid]
-        found = [(max((kinship(a, m) for a in answered), default=0), m) for m in left]
-        return sorted(found, key=lambda pair: pair[0])
-
     async def _answer(self, call: Call, request: Request, models: Sequence[Model]) -> _Answered:
         """The answer of the first model that gives one; stored answers before any new ones."""
-        trail = _Trail(Patience(clock=self._clock, rng=self._rng))
+        trail = Trail(Patience(clock=self._clock, rng=self._rng))
         found: StoredResponse | None = None
         for at, model in enumerate(models):
-            if (found := await self._store.get(request.key(model))) is not None:
+            if (found := await self._find(call, request, model, trail)) is not None:
                 models = models[at:]
                 break
-        given_up: tuple[Model, Failure] | None = None
+        given_up: list[tuple[Model, Failure]] = []
         for at, model in enumerate(models):
-            if given_up is not None and _shares_fate(model, *given_up):
+            if not is_worth_asking(model, given_up):
                 continue
             trail.patience.next_model()
             answered = await self._ask(call, request, model, models[at + 1 :], trail, found)
             if isinstance(answered, _Answered):
                 return answered
-            given_up, found = (model, answered), None
-        if given_up is None:
-            raise AssertionError("a call has at least one model to ask")
-        raise _error(*given_up, trail)
+            given_up.append((model, answered))
+            found = None
+        raise self._error(*given_up[-1], trail)
+
+    async def _find(
+        self, call: Call, request: Request, model: Model, trail: Trail
+    ) -> StoredResponse | None:
+        """The stored answer of a model, unless it is stale: that one is forgotten."""
+        found = await self._store.get(request.key(model))
+        if found is None or not self._is_stale(call, found, _is_usable(found, request)):
+            return found
+        await self._store.forget(found)
+        # What it cost belongs to the answer that takes its place.
+        trail.lost_usd += found.usd + found.lost_usd
+        return None
 
     async def _ask(
         self,
@@ -247,7 +247,7 @@ class Client:
         request: Request,
         model: Model,
         others: Sequence[Model],
-        trail: _Trail,
+        trail: Trail,
         found: StoredResponse | None,
     ) -> _Answered | Failure:
         """Ask one model and, if its answer is invalid, once more; a `Failure` when it is given up.
@@ -263,16 +263,16 @@ class Client:
             answer = stored.answer
             if failure := classify_answer(answer):
                 row.outcome, row.message = failure.failure_class.value, failure.message
-                raise _error(model, failure, trail, raw_answer=answer.text or answer.refusal)
+                raise self._error(model, failure, trail, answer.text or answer.refusal)
             try:
                 data, _ = parse_answer(answer.text, request.schema_text)
             except InvalidAnswerError as error:
                 failure = _unusable(answer.finish_reason, str(error))
                 row.outcome, row.message = failure.failure_class.value, failure.message
                 if is_last or failure.failure_class is FailureClass.TRUNCATED:
-                    raise _error(model, failure, trail, raw_answer=answer.text) from None
+                    raise self._error(model, failure, trail, answer.text) from None
                 request = request.again(answer.text, str(error))
-                found = await self._store.get(request.key(model))
+                found = await self._find(call, request, model, trail)
                 continue
             reply = Reply(data, model.slug, trail.usd, not trail.sent, trail.sent, answer.logprobs)
             return _Answered(reply, model, request, stored)
@@ -284,7 +284,7 @@ class Client:
         request: Request,
         model: Model,
         others: Sequence[Model],
-        trail: _Trail,
+        trail: Trail,
         found: StoredResponse | None,
     ) -> tuple[StoredResponse, Attempt] | Failure:
         """One answer of one model, found or paid for, with its row; a `Failure` to give it up."""
@@ -294,74 +294,98 @@ class Client:
         breaker = self._limiters.breaker(model.provider)
         while True:
             if (wait_s := breaker.wait_s()) > 0:
-                pause = trail.patience.for_provider(wait_s)
-                is_hopeless = breaker.open_s > MOST_TROUBLE_S or self._is_any_up(model, others)
-                if pause is None or is_hopeless:
-                    url = self._sender.url(model)
-                    return Failure(
-                        breaker.last_failure, f"{url} has failed for {breaker.open_s:.0f} s"
-                    )
-                await self._sleep(pause + self._rng.uniform(0, 1))
+                if breaker.is_given_up or self._is_any_up(model, others):
+                    trail.has_waited(model.provider, self._clock())
+                    return Failure(breaker.last_failure, breaker.story)
+                await self._pause(wait_s + self._rng.uniform(0, 1))
                 continue
-            trail.sent += 1
-            sent = await self._sender.send(
-                call, request, model, number=trail.sent, lost_usd=trail.lost_usd
-            )
-            trail.usd += sent.row.usd
-            if sent.row.from_store and isinstance(sent.outcome, StoredResponse):
-                trail.sent -= 1
-                trail.usd += sent.outcome.usd + sent.outcome.lost_usd
-                return sent.outcome, sent.row
+            sent = await self._attempt(call, request, model, trail)
             if isinstance(sent.outcome, StoredResponse):
-                breaker.succeeded()
-                trail.lost_usd = 0.0
                 return sent.outcome, sent.row
             failure = sent.outcome
-            trail.lost_usd += sent.row.usd
-            if failure.failure_class in TRANSIENT:
-                breaker.failed(failure.failure_class)
-            else:
-                breaker.succeeded()
             if failure.rejected is not None and failure.rejected not in sent.without:
                 self._sender.limiter(model).rejected.add(failure.rejected)
                 continue
             pause = trail.patience.after(failure)
             if pause is not None:
-                await self._sleep(pause)
-            elif failure.failure_class in FAILING_OVER or failure.is_model_gone:
+                await self._pause(pause)
+            elif failure.failure_class in FAILING_OVER:
                 return failure
             else:
-                raise _error(model, failure, trail)
+                raise self._error(model, failure, trail)
+
+    async def _attempt(self, call: Call, request: Request, model: Model, trail: Trail) -> Sent:
+        """Send a request once; breaker and trail learn what came of it."""
+        breaker = self._limiters.breaker(model.provider)
+        trail.sent += 1
+        sent = await self._sender.send(
+            call, request, model, number=trail.sent, lost_usd=trail.lost_usd
+        )
+        trail.usd += sent.row.usd
+        if isinstance(sent.outcome, StoredResponse):
+            if sent.row.from_store:
+                trail.sent -= 1
+                trail.usd += sent.outcome.usd + sent.outcome.lost_usd
+            else:
+                breaker.succeeded()
+                trail.lost_usd = 0.0
+            return sent
+        failure = sent.outcome
+        trail.lost_usd += sent.row.usd
+        if failure.failure_class in OUTAGES:
+            waited_s = sent.row.latency_ms / 1000
+            trail.has_waited(model.provider, self._clock() - waited_s)
+            is_probe = call.stage == PROBE
+            breaker.failed(failure.failure_class, failure.message, waited_s, is_probe=is_probe)
+        else:
+            breaker.succeeded()
+        return sent
+
+    async def _pause(self, seconds: float) -> None:
+        with self._stop.waiting():
+            await self._sleep(seconds)
 
     def _is_any_up(self, model: Model, others: Sequence[Model]) -> bool:
         """Whether a model further down is served by another provider that is not down."""
         return any(
-            other.provider != model.provider and self._limiters.breaker(other.provider).open_s == 0
+            other.provider != model.provider and not self._limiters.breaker(other.provider).is_open
             for other in others
         )
 
+    def _error(
+        self, model: Model, failure: Failure, trail: Trail, raw_answer: str | None = None
+    ) -> CallError:
+        status = f", HTTP status {failure.status}" if failure.status not in (None, 200) else ""
+        times = f", after {trail.sent} attempts" if trail.sent > 1 else ""
+        breaker = self._limiters.breaker(model.provider)
+        is_outage = failure.failure_class in OUTAGES
+        is_down = is_outage and breaker.is_open
+        return CallError.of(
+            failure.failure_class,
+            f"{model.name} at {model.provider} ({self._sender.url(model)}): "
+            f"{breaker.story if is_down else failure.message} "
+            f"({failure.failure_class.value}{status}{times})",
+            raw_answer=raw_answer,
+            unanswered=Unanswered(
+                tuple(trail.unanswered), max(trail.unanswered.values()), is_down=is_down
+            )
+            if is_outage
+            else None,
+        )
 
-def _shares_fate(model: Model, failed: Model, failure: Failure) -> bool:
-    """Whether a model would fail as `failed` did: a quota is an account's, not a model's."""
-    return (
-        failure.failure_class is FailureClass.QUOTA_EXHAUSTED and model.provider == failed.provider
-    )
+
+def _is_usable(stored: StoredResponse, request: Request) -> bool:
+    """Whether a stored answer is what was asked for."""
+    if classify_answer(stored.answer):
+        return False
+    try:
+        parse_answer(stored.answer.text, request.schema_text)
+    except InvalidAnswerError:
+        return False
+    return True
 
 
 def _unusable(finish_reason: str, problem: str) -> Failure:
     if finish_reason == "length":
         return Failure(FailureClass.TRUNCATED, "the answer was cut off at its token limit")
     return Failure(FailureClass.INVALID_ANSWER, f"the answer is not valid: {problem}")
-
-
-def _error(
-    model: Model, failure: Failure, trail: _Trail, *, raw_answer: str | None = None
-) -> CallError:
-    status = f", HTTP status {failure.status}" if failure.status not in (None, 200) else ""
-    times = f", after {trail.sent} attempts" if trail.sent > 1 else ""
-    return CallError.of(
-        failure.failure_class,
-        f"{model.name} at {model.provider}: {failure.message} "
-        f"({failure.failure_class.value}{status}{times})",
-        raw_answer=raw_answer,
-    )

@@ -5,9 +5,6 @@ from llms.classification import Failure, classify_response
 from llms.failures import FailureClass
 from llms.sdk import Endpoint, RawResponse
 
-TIMEOUT_S = 900.0
-"""What OpenAI recommends for flex: answers may take that long."""
-
 _NO_ROOM = "resource_unavailable"
 
 
@@ -18,7 +15,7 @@ class FlexEndpoint:
     failure that is `is_unexecuted`: it costs nothing and may be sent in the standard lane.
 
     Args:
-        endpoint: The provider, with `TIMEOUT_S`; closed with this.
+        endpoint: The provider, with the time-out of the lane; closed with this.
     """
 
     def __init__(self, endpoint: Endpoint) -> None:

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from llms.calls import Ask, Call
-from llms.cascade import ESCALATING, MISSING_REQUIRED, Extraction, FieldResult
+from llms.cascade import MISSING_REQUIRED, Extraction, FieldResult
 from llms.excerpts import around
 from llms.extraction import TOKENS_MULTI, TOKENS_SINGLE, Document, narrowed
-from llms.failures import CallError
+from llms.failures import ESCALATING, CallError
 from llms.judgement import Candidate, alike, contradictions, judge, weigh
 from llms.prompts import contained
 from llms.verifier import GIVEN_UP

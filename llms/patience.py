@@ -1,81 +1,69 @@
-"""Is this call worth another attempt, and when? The bounds in count, time and money."""
+"""Is this call worth another attempt, and when? The bounds of `llms.failures.RULES`, kept."""
 
 import random
+from collections import Counter
 from collections.abc import Callable
 
 from llms.classification import Failure
-from llms.failures import FailureClass
-
-MOST_TRIES = 5
-"""Attempts at one model that end in an overloaded, silent or unreachable provider."""
-
-MOST_TROUBLE_S = 180.0
-"""Time a call may spend on such attempts and on the pauses between them, over all its models."""
-
-MOST_LOST_WORST_CASES = 2.0
-"""Unanswered attempts that may have been billed, in worst cases of one attempt."""
-
-MOST_RATE_WAITS = 40
-MOST_RATE_WAIT_S = 900.0
-"""Time a call may wait for its rate limit; a limit that is further away is rather a quota."""
+from llms.failures import OUTAGES, RULES, FailureClass
 
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 30.0
 _RATE_PAUSE_S = 2.0
 
-TRANSIENT = frozenset({FailureClass.OVERLOADED, FailureClass.TIMEOUT, FailureClass.CONNECTION})
-"""Classes after which the same request may succeed a little later."""
+_MOST_TRIES = max(RULES[name].tries for name in OUTAGES)
+"""Attempts at one model that end in any outage: several kinds do not make for more."""
 
 
 class Patience:
-    """What one call may still put up with; `next_model` begins the count of tries anew."""
+    """What one call may still put up with; `next_model` begins the counts anew, not the times."""
 
     def __init__(self, *, clock: Callable[[], float], rng: random.Random) -> None:
         self._clock = clock
         self._rng = rng
-        self._tries = 0
-        self._lost_worst_cases = 0.0
+        self._tries: Counter[FailureClass] = Counter()
+        self._lost_worst_cases = 0
         self._trouble_since: float | None = None
-        self._rate_waits = 0
         self._rate_waited_s = 0.0
 
     def next_model(self) -> None:
         """Begin with another model."""
-        self._tries = 0
-        self._lost_worst_cases = 0.0
-        self._rate_waits = 0
+        self._tries.clear()
+        self._lost_worst_cases = 0
 
     def after(self, failure: Failure) -> float | None:
         """Seconds to pause before the same model is asked again; None to give up on it."""
-        if failure.failure_class is FailureClass.RATE_LIMITED:
-            return self._after_rate_limit(failure.retry_after_s)
-        if failure.failure_class not in TRANSIENT:
+        rule = RULES[failure.failure_class]
+        is_rate = failure.failure_class is FailureClass.RATE_LIMITED
+        if failure.failure_class not in OUTAGES and not is_rate:
             return None
-        self._tries += 1
+        self._tries[failure.failure_class] += 1
+        if self._tries[failure.failure_class] >= rule.tries:
+            return None
+        if is_rate:
+            return self._after_rate_limit(failure.retry_after_s, rule.longest_s)
+        tried = sum(self._tries[name] for name in OUTAGES)
         self._lost_worst_cases += failure.may_have_cost
-        if self._tries >= MOST_TRIES or self._lost_worst_cases >= MOST_LOST_WORST_CASES:
+        is_too_dear = failure.may_have_cost and self._lost_worst_cases >= rule.worst_cases
+        if tried >= _MOST_TRIES or is_too_dear:
             return None
         # Full jitter: calls that failed together must not come back together.
-        ceiling = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2**self._tries)
-        pause = self._rng.uniform(0, ceiling)
-        return self.for_provider(max(pause, failure.retry_after_s or 0.0))
-
-    def for_provider(self, pause_s: float) -> float | None:
-        """`pause_s` if the call may wait that long for a provider in trouble, else None."""
+        ceiling = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2**tried)
+        pause = max(self._rng.uniform(0, ceiling), failure.retry_after_s or 0.0)
         now = self._clock()
         if self._trouble_since is None:
             self._trouble_since = now
-        return pause_s if now + pause_s - self._trouble_since <= MOST_TROUBLE_S else None
+        return pause if now + pause - self._trouble_since <= rule.longest_s else None
 
-    def _after_rate_limit(self, told_s: float | None) -> float | None:
-        self._rate_waits += 1
+    def _after_rate_limit(self, told_s: float | None, longest_s: float) -> float | None:
         if told_s is None:
-            ceiling = min(_LONGEST_PAUSE_S, _RATE_PAUSE_S * 2 ** min(self._rate_waits, 8))
+            doublings = min(self._tries[FailureClass.RATE_LIMITED], 8)
+            ceiling = min(_LONGEST_PAUSE_S, _RATE_PAUSE_S * 2**doublings)
             pause = self._rng.uniform(_FIRST_PAUSE_S, ceiling)
         else:
             # A little more than told, and not the same for all that were told at once.
             pause = told_s * self._rng.uniform(1.0, 1.1) + self._rng.uniform(0.0, 0.05)
-        if self._rate_waits > MOST_RATE_WAITS or self._rate_waited_s + pause > MOST_RATE_WAIT_S:
+        if self._rate_waited_s + pause > longest_s:
             return None
         self._rate_waited_s += pause
         return pause

@@ -59,6 +59,8 @@ _TROUBLES = {
     FailureClass.OVERLOADED: Trouble.NETWORK,
     FailureClass.TIMEOUT: Trouble.NETWORK,
     FailureClass.CONNECTION: Trouble.NETWORK,
+    FailureClass.UNREACHABLE: Trouble.NETWORK,
+    FailureClass.MODEL_GONE: Trouble.NAME,
     FailureClass.INVALID_ANSWER: Trouble.FORMAT,
 }
 
@@ -173,7 +175,7 @@ def _judged(
     """What is wrong, in a sentence, and what the answer cost."""
     if isinstance(outcome, Failure):
         trouble = _TROUBLES.get(outcome.failure_class, Trouble.REQUEST)
-        if outcome.is_model_gone or (trouble is Trouble.REQUEST and outcome.status == 404):
+        if trouble is Trouble.REQUEST and outcome.status == 404:
             trouble = Trouble.NAME
         return trouble, outcome.message, worst_usd if outcome.may_have_cost else 0.0
     usd = worst_usd

@@ -109,7 +109,8 @@ class StoredResponse:
     """One paid answer.
 
     `key` identifies the request (`llms.sdk.Request.key`); `usd` is what the answer cost, `lost_usd`
-    what unanswered attempts at the same request (time-outs) had cost before it.
+    what unanswered attempts at the same request (time-outs) had cost before it; `stored_at` is when
+    it was stored, in seconds since the epoch, and 0 before.
     """
 
     key: str
@@ -119,6 +120,7 @@ class StoredResponse:
     answer: Answer
     usd: float = 0.0
     lost_usd: float = 0.0
+    stored_at: float = 0.0
 
 
 def _insert(table: sa.Table, backend: str) -> "sqlite.Insert | postgresql.Insert":
@@ -172,4 +174,5 @@ def from_row(row: Any) -> StoredResponse:
         answer=Answer(**answer),
         usd=row.usd,
         lost_usd=row.lost_usd,
+        stored_at=row.stored_at,
     )

@@ -123,6 +123,13 @@ class ResponseStore:
         self._used.append(key)
         return found
 
+    async def forget(self, response: StoredResponse) -> None:
+        """Take an answer out again, so that its request can be asked anew."""
+        gone = sa.delete(RESPONSES).where(
+            RESPONSES.c.key == response.key, RESPONSES.c.stored_at == response.stored_at
+        )
+        await asyncio.to_thread(self.change, lambda connection, now: connection.execute(gone))
+
     async def claim(self, key: str) -> StoredResponse | None:
         """Announce that a request is about to be paid for; waits while another process does.
 

@@ -16,7 +16,6 @@ from llms.batches.following import Times
 from llms.budget import Budget, Reservation
 from llms.classification import Failure
 from llms.failures import FailureClass
-from llms.flex import TIMEOUT_S as FLEX_TIMEOUT_S
 from llms.flex import FlexEndpoint
 from llms.responses import ResponseStore
 from llms.sdk import Endpoint, RawResponse
@@ -168,8 +167,6 @@ class Lanes:
         transport: httpx2.AsyncBaseTransport | None,
     ) -> LaneEndpoint:
         """A provider in a lane; the arguments are those of `llms.sdk.Endpoint`."""
-        if lane is Lane.FLEX:
-            timeout_s = max(timeout_s, FLEX_TIMEOUT_S)
         endpoint = Endpoint(provider, key, timeout_s=timeout_s, transport=transport)
         if lane is Lane.FLEX:
             return FlexEndpoint(endpoint)

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 
 from llms.acceptance import Acceptance
 from llms.calls import Ask, Call, Reply
-from llms.cascade import ESCALATING, MISSING_REQUIRED, Extraction, FieldResult, field_result
+from llms.cascade import MISSING_REQUIRED, Extraction, FieldResult, field_result
 from llms.excerpts import around
 from llms.extraction import TIERS, Document, Question, ask_fields
-from llms.failures import CallError
+from llms.failures import ESCALATING, CallError
 from llms.judgement import Candidate, contradictions
 from llms.prompts import verify_prompt
 from schemas.answers import VERDICTS, Verdicts, verdicts_schema

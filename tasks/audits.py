@@ -5,9 +5,9 @@ from typing import Any
 
 from llms.calibration.martingale import begin, is_audited, observe_all
 from llms.calls import Ask
-from llms.cascade import ESCALATING, Extraction
+from llms.cascade import Extraction
 from llms.extraction import TIERS, Document, Question, ask_fields, narrowed
-from llms.failures import CallError
+from llms.failures import ESCALATING, CallError
 from llms.judgement import alike
 from schemas.calibration import AuditBook, Calibration
 from schemas.fields import DocumentType

@@ -23,6 +23,7 @@ MOST_FILES = 400
 
 _FAILED = [
     FailureClass.OVERLOADED.value,
+    FailureClass.UNREACHABLE.value,
     FailureClass.TIMEOUT.value,
     FailureClass.CONNECTION.value,
     FailureClass.TRUNCATED.value,

@@ -1,9 +1,7 @@
 """What does a shard of documents say? Route, cascade, verify; write records and outcomes."""
 
-import asyncio
 import random
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -11,11 +9,10 @@ import pyarrow as pa
 
 from llms.acceptance import Acceptance
 from llms.calls import Ask
-from llms.cascade import ESCALATING, Extraction, extract
+from llms.cascade import extract
 from llms.extraction import Document
-from llms.failures import STOPPING, CallError, FailureClass
-from llms.router import UNRECOGNISED, Route, route
-from llms.verifier import Check, Verification, how_many, margin, verify
+from llms.router import UNRECOGNISED, route
+from llms.verifier import Verification, how_many, margin, verify
 from schemas.fields import DocumentType
 from schemas.ledger import Attempt
 from schemas.manifest import Books, ShardResult
@@ -25,29 +22,16 @@ from tasks.answer_rows import answer_rows
 from tasks.audits import audit, count_audits, suspended_types
 from tasks.decisions import Case, due_cases
 from tasks.ingest import ShardRef
+from tasks.interruption import INTERRUPTION, TOLD_TO_STOP
 from tasks.jobs import document_types
 from tasks.ledger_rows import add_attempts
 from tasks.progress import progress_of
 from tasks.record_rows import outcome_row, record_row
 from tasks.runtime import Runtime, runtime_of
 from tasks.selection import compile_globs
+from tasks.work import Work, for_each
 
 _READ = ["doc_id", "uri", "sha256", "parser", "text", "tokens"]
-
-
-@dataclass(slots=True)
-class _Work:
-    """One document of the shard and what has become of it so far."""
-
-    row: dict[str, Any]
-    route: Route | None = None
-    extraction: Extraction | None = None
-    verdict: str | None = None
-    checks: tuple[Check, ...] = ()
-    audits: list[dict[str, Any]] = field(default_factory=list)
-    failure: tuple[str, str] | None = None
-    raw_answer: str | None = None
-    parked: str | None = None
 
 
 def extract_shard(ref: ShardRef, lake_url: str, run_id: str) -> ShardResult:
@@ -68,10 +52,12 @@ def extract_shard(ref: ShardRef, lake_url: str, run_id: str) -> ShardResult:
     wanted = _wanted(lake, ref)
     missing = [doc_id for doc_id in wanted if doc_id not in known]
     progress.advance(len(wanted) - len(missing))
-    works: list[_Work] = []
+    works: list[Work] = []
     attempts: list[Attempt] = []
-    if missing:
-        works = [_Work(row) for row in _rows(lake, ref, set(missing))]
+    if missing and INTERRUPTION.is_asked:
+        works = [Work({"doc_id": doc_id}, parked=TOLD_TO_STOP) for doc_id in missing]
+    elif missing:
+        works = [Work(row) for row in _rows(lake, ref, set(missing))]
         runtime.suspended = suspended_types(lake, manifest.job.name, manifest.calibrations)
         _run(works, ref.shard, runtime)
         attempts = runtime.take_attempts(missing)
@@ -80,7 +66,7 @@ def extract_shard(ref: ShardRef, lake_url: str, run_id: str) -> ShardResult:
     return _result(ref, wanted, known, works, attempts, runtime)
 
 
-def _run(works: list[_Work], shard: str, runtime: Runtime) -> None:
+def _run(works: list[Work], shard: str, runtime: Runtime) -> None:
     try:
         runtime.run(_process(works, shard, runtime))
     except BaseExceptionGroup as group:
@@ -117,30 +103,25 @@ def _rows(lake: Lake, ref: ShardRef, doc_ids: Collection[str]) -> Iterable[dict[
     return (row for row in table.to_pylist() if row["doc_id"] in doc_ids)
 
 
-async def _process(works: list[_Work], shard: str, runtime: Runtime) -> None:
+async def _process(works: list[Work], shard: str, runtime: Runtime) -> None:
     """Route and extract every document, then verify the share that is due."""
-    async with asyncio.TaskGroup() as group:
-        for work in works:
-            group.create_task(_guarded(work, _extract_one, runtime))
+    await for_each(works, _extract_one, runtime)
     job = runtime.manifest.job
-    accepted = [w for w in works if w.extraction is not None and w.failure is None]
+    accepted = [
+        w for w in works if w.extraction is not None and w.failure is None and w.parked is None
+    ]
     accepted.sort(key=lambda w: (margin(_sure(w.extraction), job.cascade), w.row["doc_id"]))
     draw = random.Random(f"{job.seed}:{shard}").random()  # noqa: S311 - a sample, not a secret
     due = accepted[: how_many(len(accepted), job.verify.share, draw)]
-    async with asyncio.TaskGroup() as group:
-        for work in due:
-            group.create_task(_guarded(work, _verify_one, runtime))
+    await for_each(due, _verify_one, runtime, is_check=True)
     if job.audit.share and runtime.manifest.calibrations:
-        async with asyncio.TaskGroup() as group:
-            for work in accepted:
-                if work.failure is None and work.parked is None:
-                    group.create_task(_guarded(work, _audit_one, runtime))
-    async with asyncio.TaskGroup() as group:
-        for work in _undecided(works, shard, runtime):
-            group.create_task(_guarded(work, _decide_one, runtime))
+        extracted = [w for w in accepted if w.failure is None and w.parked is None]
+        await for_each(extracted, _audit_one, runtime, is_check=True)
+    undecided = _undecided(works, shard, runtime)
+    await for_each(undecided, _decide_one, runtime, is_check=True)
 
 
-def _undecided(works: list[_Work], shard: str, runtime: Runtime) -> list[_Work]:
+def _undecided(works: list[Work], shard: str, runtime: Runtime) -> list[Work]:
     """The documents that the orchestrator is asked about."""
     by_id = {w.row["doc_id"]: w for w in works if w.extraction is not None and w.parked is None}
     cases = [
@@ -150,34 +131,7 @@ def _undecided(works: list[_Work], shard: str, runtime: Runtime) -> list[_Work]:
     return [by_id[case.doc_id] for case in due_cases(cases, len(works), shard, runtime.manifest)]
 
 
-async def _guarded(work: _Work, step: Any, runtime: Runtime) -> None:
-    """Run one step for one document; what is wrong with the document stays with it."""
-    async with runtime.documents_in_flight:
-        try:
-            await step(work, runtime)
-            runtime.has_answered = True
-        except CallError as error:
-            # A provider that has answered other documents rejects this one, not our requests.
-            is_this_document = (
-                error.failure_class is FailureClass.BAD_REQUEST and runtime.has_answered
-            )
-            if error.failure_class in STOPPING and not is_this_document:
-                raise
-            if error.failure_class in ESCALATING or is_this_document:
-                work.failure = (error.failure_class.value, str(error))
-                work.raw_answer = error.raw_answer
-            else:
-                work.parked = f"{error.failure_class.value}: {error}"
-
-
-async def _extract_one(work: _Work, runtime: Runtime) -> None:
-    try:
-        await _route_and_extract(work, runtime)
-    finally:
-        progress_of(runtime.manifest.run_id).advance(1, 1 if work.failure else 0)
-
-
-async def _route_and_extract(work: _Work, runtime: Runtime) -> None:
+async def _extract_one(work: Work, runtime: Runtime) -> None:
     job = runtime.manifest.job
     ask: Ask = runtime.client
     types = document_types(job)
@@ -198,7 +152,7 @@ async def _route_and_extract(work: _Work, runtime: Runtime) -> None:
         work.raw_answer = work.extraction.raw_answer
 
 
-async def _verify_one(work: _Work, runtime: Runtime) -> None:
+async def _verify_one(work: Work, runtime: Runtime) -> None:
     document_type = _sure(_sure(work.route).document_type)
     document = Document.of(work.row["doc_id"], work.row["text"])
     checked: Verification = await verify(
@@ -213,7 +167,7 @@ async def _verify_one(work: _Work, runtime: Runtime) -> None:
     work.failure = checked.extraction.failure
 
 
-async def _audit_one(work: _Work, runtime: Runtime) -> None:
+async def _audit_one(work: Work, runtime: Runtime) -> None:
     job = runtime.manifest.job
     document_type = _sure(_sure(work.route).document_type)
     calibration = runtime.manifest.calibrations.get(document_type.name)
@@ -238,7 +192,7 @@ def _acceptance(document_type: DocumentType, runtime: Runtime) -> Acceptance:
     )
 
 
-async def _decide_one(work: _Work, runtime: Runtime) -> None:
+async def _decide_one(work: Work, runtime: Runtime) -> None:
     document_type = _sure(_sure(work.route).document_type)
     document = Document.of(work.row["doc_id"], work.row["text"])
     work.extraction = await runtime.decisions.decide(
@@ -255,7 +209,7 @@ _matcher = lru_cache(maxsize=256)(compile_globs)
 
 
 def _write(
-    works: list[_Work], attempts: list[Attempt], ref: ShardRef, path: str, runtime: Runtime
+    works: list[Work], attempts: list[Attempt], ref: ShardRef, path: str, runtime: Runtime
 ) -> dict[str, dict[str, Any]]:
     """Write ledger, records and, last, outcomes; returns the shard's outcomes by document.
 
@@ -278,10 +232,10 @@ def _write(
     return known | {row["doc_id"]: row for row in outcomes}
 
 
-def _write_records(finished: list[_Work], ref: ShardRef, runtime: Runtime) -> None:
+def _write_records(finished: list[Work], ref: ShardRef, runtime: Runtime) -> None:
     lake, manifest = runtime.lake, runtime.manifest
     key = manifest.extraction_key
-    by_type: dict[str, list[_Work]] = {}
+    by_type: dict[str, list[Work]] = {}
     for work in finished:
         if work.failure is None and work.route is not None and work.route.document_type:
             by_type.setdefault(work.route.document_type.name, []).append(work)
@@ -292,7 +246,7 @@ def _write_records(finished: list[_Work], ref: ShardRef, runtime: Runtime) -> No
         _append(lake, path, rows, records_schema(document_type))
 
 
-def _write_answers(finished: list[_Work], ref: ShardRef, runtime: Runtime) -> None:
+def _write_answers(finished: list[Work], ref: ShardRef, runtime: Runtime) -> None:
     lake, manifest = runtime.lake, runtime.manifest
     rows: list[dict[str, Any]] = []
     for work in finished:
@@ -307,7 +261,7 @@ def _write_answers(finished: list[_Work], ref: ShardRef, runtime: Runtime) -> No
         count_audits(lake, manifest, path)
 
 
-def _outcome(work: _Work, attempts: list[Attempt], runtime: Runtime) -> dict[str, Any]:
+def _outcome(work: Work, attempts: list[Attempt], runtime: Runtime) -> dict[str, Any]:
     return outcome_row(
         work.row,
         document_type=work.route.document_type if work.route else None,
@@ -336,7 +290,7 @@ def _result(
     ref: ShardRef,
     wanted: list[str],
     known: dict[str, dict[str, Any]],
-    works: list[_Work],
+    works: list[Work],
     attempts: list[Attempt],
     runtime: Runtime,
 ) -> ShardResult:
@@ -366,7 +320,7 @@ def _result(
             name: lake.records(manifest.job.name, name, ref.shard, manifest.extraction_key)
             for name in sorted(types)
         },
-        attempts=lake.attempts(manifest.run_id, ref.shard) if works else None,
+        attempts=lake.attempts(manifest.run_id, ref.shard) if attempts else None,
         books=books,
         reused=len(wanted) - len(works),
         calls=len(paid),

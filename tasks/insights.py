@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from llms.calls import Ask, Call, Reply
-from llms.failures import CallError
+from llms.failures import CallError, FailureClass
 from llms.prompts import insights_prompt
 from schemas.answers import INSIGHTS, Insight, Insights, insights_schema
 from schemas.manifest import Manifest
@@ -79,6 +79,9 @@ async def find_insights(
     A finding that breaks the rules is sent back once with the reasons; of the two answers the one
     with more sound findings counts. Nobody is asked when `ask` is None, when the job wants no
     insights or when there is no figure.
+
+    Raises:
+        CallError: Class `INTERRUPTED`: the run is to stop.
     """
     most = manifest.job.analysis.max_insights
     offered = offered_figures(figures)
@@ -89,12 +92,16 @@ async def find_insights(
     try:
         answer = _sorted_out(await ask(_call(system, user)), known, most)
     except CallError as error:
+        if error.failure_class is FailureClass.INTERRUPTED:
+            raise
         return InsightsResult(notes=(f"no insights: {error}",))
     notes: tuple[str, ...] = ()
     if answer.bad:
         try:
             again = await ask(_call(system, f"{user}\n{_feedback(answer.bad)}"))
         except CallError as error:
+            if error.failure_class is FailureClass.INTERRUPTED:
+                raise
             notes = (f"rejected insights could not be asked again: {error}",)
         else:
             second = _sorted_out(again, known, most)

@@ -7,20 +7,24 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Collection, Coroutine
+from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import Any, TypeVar
 
 from llms.budget import Budget
 from llms.client import Client
+from llms.failures import CallError, FailureClass
 from llms.limits import Limiters
 from llms.providers import providers_of
 from llms.responses import ResponseStore
 from llms.service_lanes import Lanes
+from llms.stopping import Stop
 from schemas.ledger import Attempt
 from schemas.manifest import Manifest, RunStatus
 from storage.manifests import read_manifest
 from storage.store import Lake
 from tasks.decisions import Decisions
+from tasks.interruption import INTERRUPTION
 from tasks.key_ring import keys
 from tasks.lanes import documents_at_once, plan_lanes, shards_at_once
 
@@ -56,7 +60,7 @@ class Runtime:
         self.manifest = manifest
         self.lake = lake
         self._sharers = sharers
-        self.has_answered = False
+        self.answered_at = 0.0
         self.suspended: frozenset[str] = frozenset()
         self.store = ResponseStore(responses_url(lake))
         self.store.open_run(manifest.run_id, manifest.job.name, lake.url)
@@ -70,6 +74,8 @@ class Runtime:
         self.decisions = Decisions(manifest, lake, sharers)
         self.shards_at_once = threading.BoundedSemaphore(shards_at_once(manifest.job))
         self._attempts: defaultdict[str | None, list[Attempt]] = defaultdict(list)
+        self._stop = Stop()
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(
             target=self._loop.run_forever, name=f"docmill-{manifest.run_id}", daemon=True
@@ -78,8 +84,9 @@ class Runtime:
         try:
             self.client, self.documents_in_flight = self.run(self._start())
         except BaseException:
-            self._stop()
+            self._end()
             raise
+        INTERRUPTION.listen(self, self._interrupt)
 
     async def _start(self) -> tuple[Client, asyncio.Semaphore]:
         job = self.manifest.job
@@ -100,13 +107,45 @@ class Runtime:
                 run_id=self.manifest.run_id,
                 budget=self.budget,
             ),
+            stop=self._stop,
         )
         in_flight = documents_at_once(job, plan)
         return client, asyncio.Semaphore(-(-in_flight // self._sharers))
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine on the shared loop and wait for it; call it from any other thread."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+        """Run a coroutine on the shared loop and wait for it; call it from any other thread.
+
+        Raises:
+            CallError: Class `INTERRUPTED`: it was broken off, because the run is to end now.
+        """
+        try:
+            return asyncio.run_coroutine_threadsafe(self._tracked(work), self._loop).result()
+        except CancelledError:
+            raise CallError.of(
+                FailureClass.INTERRUPTED, "the run was told to end at once; calls were broken off"
+            ) from None
+
+    async def _tracked(self, work: Coroutine[Any, Any, T]) -> T:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - a coroutine on a loop has one
+        self._tasks.add(task)
+        try:
+            return await work
+        finally:
+            self._tasks.discard(task)
+
+    def send_no_more(self) -> None:
+        """Have every call end that has not been sent; to be called on the shared loop."""
+        self._stop.ask()
+
+    def _interrupt(self, is_now: bool) -> None:
+        """Send nothing more; if the run is to end now, break off what is in flight as well."""
+        self._loop.call_soon_threadsafe(self._break_off if is_now else self._stop.ask)
+
+    def _break_off(self) -> None:
+        self._stop.ask()
+        for task in self._tasks:
+            task.cancel()
 
     def take_attempts(self, doc_ids: Collection[str | None]) -> list[Attempt]:
         """The ledger rows of these documents that nobody has taken yet, in order of sending."""
@@ -121,10 +160,11 @@ class Runtime:
 
     def close(self) -> list[Attempt]:
         """Stop everything; returns the ledger rows that no shard has taken."""
+        INTERRUPTION.forget(self)
         left = self.take_attempts([])
         left += [row for rows in self._attempts.values() for row in rows]
         self.run(self._aclose())
-        self._stop()
+        self._end()
         return left
 
     async def _aclose(self) -> None:
@@ -134,7 +174,7 @@ class Runtime:
         if manifest.status is RunStatus.DONE and manifest.outputs:
             self.store.end_run(manifest.run_id)
 
-    def _stop(self) -> None:
+    def _end(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()

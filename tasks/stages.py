@@ -10,6 +10,7 @@ from tasks import extract
 from tasks.analysis import AnalysisResult, analyze
 from tasks.ingest import IngestResult, ShardRef, ingest
 from tasks.insights import STAGE as INSIGHTS
+from tasks.interruption import INTERRUPTION
 from tasks.ledger_rows import add_attempts, requests_of
 from tasks.progress import progress_of
 from tasks.report import write_report
@@ -27,13 +28,22 @@ _stopped: dict[str, CallError] = {}
 
 
 def ingest_run(lake_url: str, run_id: str) -> IngestResult:
-    """Find, parse and shard the documents of a run's job."""
+    """Find, parse and shard the documents of a run's job.
+
+    Raises:
+        CallError: Class `INTERRUPTED`: the run was told to stop; whole shards are kept.
+    """
     lake = Lake(lake_url)
     job = read_manifest(lake, run_id).job
     _stopped.pop(run_id, None)
     progress = progress_of(run_id)
     progress.enter("ingest")
-    result = ingest(job, lake, run_id, now=lambda: datetime.now(UTC), progress=progress.advance)
+
+    def advance(count: int) -> None:
+        INTERRUPTION.check()
+        progress.advance(count)
+
+    result = ingest(job, lake, run_id, now=lambda: datetime.now(UTC), progress=advance)
     progress.advance(0, sum(result.books.failed.values()))
     return result
 
@@ -46,7 +56,8 @@ def extract_shard(ref: ShardRef, lake_url: str, run_id: str) -> ShardResult:
     """
     if stopped := _stopped.get(run_id):
         raise CallError.of(stopped.failure_class, str(stopped))
-    workers = workers_of(lake_url, run_id)
+    # Told to stop, a shard needs no more than to be counted.
+    workers = None if INTERRUPTION.is_asked else workers_of(lake_url, run_id)
     try:
         if workers is not None:
             return workers.extract(ref)
@@ -58,7 +69,12 @@ def extract_shard(ref: ShardRef, lake_url: str, run_id: str) -> ShardResult:
 
 
 def analyze_run(lake_url: str, run_id: str) -> AnalysisResult:
-    """Compute the figures of a run and ask for insights; the ledger rows go beside the shards'."""
+    """Compute the figures of a run and ask for insights; the ledger rows go beside the shards'.
+
+    Raises:
+        CallError: Class `INTERRUPTED`: the run was told to stop.
+    """
+    INTERRUPTION.check()
     runtime = runtime_of(lake_url, run_id)
     manifest = read_manifest(runtime.lake, run_id)
     progress_of(run_id).enter(ANALYZE)

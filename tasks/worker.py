@@ -17,11 +17,12 @@ from llms.offline.helper import answer_alone
 from storage.store import Lake
 from tasks.extract import extract_shard
 from tasks.ingest import ShardRef
+from tasks.interruption import INTERRUPTION
 from tasks.key_ring import restore
 from tasks.ledger_rows import add_attempts
 from tasks.progress import progress_of
 from tasks.runtime import close_runtime, runtime_of
-from tasks.worker_processes import Answer, Assignment, Counts
+from tasks.worker_processes import STOP, Answer, Assignment, Counts
 
 _TELL_S = 0.25
 """How often the process that hands out the work is told how far this one is."""
@@ -29,8 +30,10 @@ _TELL_S = 0.25
 
 def serve(channel: int) -> None:
     """Take an assignment and shards from the file descriptor `channel`; ends with the process."""
-    # Whoever hands out the work decides what an interrupt means.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Whoever hands out the work decides what an interrupt means, and says so by a signal of ours.
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, signal.SIG_IGN)
+    signal.signal(STOP, lambda *_: INTERRUPTION.ask())
     _Post(Connection(channel)).work()
 
 

@@ -10,6 +10,7 @@ is in the store.
 import contextlib
 import os
 import queue
+import signal
 import socket
 import subprocess
 import sys
@@ -26,6 +27,7 @@ from schemas.manifest import ShardResult
 from storage.manifests import read_manifest
 from storage.store import Lake
 from tasks.ingest import ShardRef
+from tasks.interruption import INTERRUPTION
 from tasks.key_ring import fetched
 from tasks.lanes import SHARDS_AT_ONCE, may_batch
 from tasks.progress import progress_of
@@ -34,6 +36,9 @@ from tasks.runtime import runtime_of
 WORTH_IT = 2000
 """Documents of a run from which on workers are started unasked. One costs some two seconds of CPU
 until it is there, and a document some milliseconds: below, the second core gains little."""
+
+STOP = signal.SIGUSR1
+"""What tells a worker to stop: once to send no more, once more to break off what is in flight."""
 
 _MOST_KILLED = 3
 """So many workers may die over one shard before the run gives up."""
@@ -117,6 +122,7 @@ class _Worker:
         self._asked: dict[int, Future[Any]] = {0: Future()}
         self._number = 0
         self._is_gone = False
+        self._is_told = False
         ours, theirs = socket.socketpair()
         with theirs:
             self.process = _started(theirs.fileno())
@@ -135,6 +141,8 @@ class _Worker:
     def extract(self, ref: ShardRef) -> ShardResult:
         """Have a shard extracted; raises what the worker raised, or `_GoneError`."""
         self.keeper = self._asked[0].result()
+        if INTERRUPTION.is_asked:
+            self.stop(is_now=False)
         future: Future[ShardResult] = Future()
         with self._lock:
             if self._is_gone:
@@ -146,6 +154,14 @@ class _Worker:
             except OSError:
                 raise _GoneError from None
         return future.result()
+
+    def stop(self, *, is_now: bool) -> None:
+        """Have it send nothing more, or break off what is in flight; takes no lock."""
+        is_listening = self._asked[0].done() and not self._is_gone
+        if is_listening and (is_now or not self._is_told):
+            self._is_told = True
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.process.pid, STOP)
 
     def end(self) -> None:
         """Have it end what it has begun and close its books; returns when it is gone."""
@@ -202,6 +218,7 @@ class WorkerPool:
         for _ in range(self._assignment.shards_at_once):
             for worker in self._workers:
                 self._free.put(worker)
+        INTERRUPTION.listen(self, self._interrupt)
 
     @property
     def process_ids(self) -> list[int]:
@@ -236,12 +253,17 @@ class WorkerPool:
 
     def close(self) -> int:
         """End all workers once they are done with what they have begun; how many were killed."""
+        INTERRUPTION.forget(self)
         with self._lock:
             self._is_closed = True
             workers, self._workers = self._workers, []
         for worker in workers:
             worker.end()
         return self.killed
+
+    def _interrupt(self, is_now: bool) -> None:
+        for worker in list(self._workers):
+            worker.stop(is_now=is_now)
 
     def _next_free(self) -> _Worker:
         while (worker := self._free.get()).is_gone:

@@ -139,7 +139,7 @@ def test_a_rejected_parameter_is_recognised(error: Any, parameter: str | None) -
     ],
 )
 def test_a_model_that_is_gone_is_recognised(error: Any) -> None:
-    assert make_failure(404, error).is_model_gone
+    assert make_failure(404, error).failure_class is FailureClass.MODEL_GONE
 
 
 def test_an_error_inside_a_successful_response_counts_by_its_code() -> None:
@@ -167,8 +167,8 @@ def test_the_pause_a_provider_asks_for(headers: dict[str, str], seconds: float |
 @pytest.mark.parametrize(
     ("error", "expected", "may_have_cost"),
     [
-        (httpx2.ConnectError("refused"), FailureClass.CONNECTION, False),
-        (httpx2.ConnectTimeout("slow"), FailureClass.TIMEOUT, False),
+        (httpx2.ConnectError("refused"), FailureClass.UNREACHABLE, False),
+        (httpx2.ConnectTimeout("slow"), FailureClass.UNREACHABLE, False),
         (httpx2.PoolTimeout("full"), FailureClass.TIMEOUT, False),
         (httpx2.ReadTimeout("hung"), FailureClass.TIMEOUT, True),
         (httpx2.ReadError("reset"), FailureClass.CONNECTION, True),

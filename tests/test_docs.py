@@ -15,7 +15,7 @@ from docs.make_tables import all_tables, filled, places
 from flows.aa import app as aa
 from flows.cli import app as docmill
 from llms.cascade import MISSING_REQUIRED
-from llms.failures import PARKING, STOPPING, FailureClass
+from llms.failures import ESCALATING, JUDGED, PARKING, STOPPING, FailureClass
 from llms.providers import LOCAL_BASE_URL, LOCAL_MODELS, PROFILES, provider_of
 from llms.router import UNRECOGNISED
 from schemas.job import Job
@@ -125,14 +125,13 @@ def test_every_class_of_dead_letters_is_explained() -> None:
 def test_every_failure_class_of_a_call_is_explained() -> None:
     rows = {
         match[1]: match[2]
-        for match in re.finditer(
-            r"^\| `(\w+)` \|[^|]*\|([^|]*)\|$", page("models.md"), re.MULTILINE
-        )
+        for match in re.finditer(r"^\| `(\w+)` \|.*\|([^|]*)\|$", page("failures.md"), re.MULTILINE)
     }
 
     assert {failure.value for failure in FailureClass} <= set(rows)
-    assert all("document waits" in rows[failure] for failure in PARKING)
+    assert all("parked" in rows[failure] for failure in PARKING | JUDGED)
     assert all("run stops" in rows[failure] for failure in STOPPING)
+    assert all("dead letter" in rows[failure] for failure in ESCALATING | JUDGED)
 
 
 def test_every_role_profile_and_variable_is_named() -> None:

@@ -5,15 +5,10 @@ import random
 import pytest
 
 from llms.classification import Failure
-from llms.failures import FailureClass
-from llms.patience import (
-    MOST_RATE_WAIT_S,
-    MOST_RATE_WAITS,
-    MOST_TRIES,
-    MOST_TROUBLE_S,
-    TRANSIENT,
-    Patience,
-)
+from llms.failures import OUTAGES, RULES, FailureClass
+from llms.patience import Patience
+
+RATE = RULES[FailureClass.RATE_LIMITED]
 
 
 def make_patience(now: list[float] | None = None, seed: int = 0) -> Patience:
@@ -22,38 +17,56 @@ def make_patience(now: list[float] | None = None, seed: int = 0) -> Patience:
     return Patience(clock=lambda: times[0], rng=random.Random(seed))
 
 
-@pytest.mark.parametrize("failure_class", sorted(TRANSIENT))
+@pytest.mark.parametrize("failure_class", sorted(OUTAGES))
 def test_a_provider_in_trouble_is_tried_a_few_times_with_growing_random_pauses(
     failure_class: FailureClass,
 ) -> None:
+    tries = RULES[failure_class].tries
     pauses = []
     for seed in range(200):
         patience = make_patience(seed=seed)
-        pauses.append([patience.after(Failure(failure_class, "")) for _ in range(MOST_TRIES)])
+        pauses.append([patience.after(Failure(failure_class, "")) for _ in range(tries)])
 
-    assert all(row[-1] is None for row in pauses)
-    ceilings = [max(row[at] or 0 for row in pauses) for at in range(MOST_TRIES - 1)]
+    assert all(row[-1] is None and None not in row[:-1] for row in pauses)
+    ceilings = [max(row[at] or 0 for row in pauses) for at in range(tries - 1)]
     assert ceilings == sorted(ceilings)
-    assert all(min(row[at] or 0 for row in pauses) < ceilings[at] / 10 for at in range(4))
+    assert all(min(row[at] or 0 for row in pauses) < ceilings[at] / 10 for at in range(tries - 1))
+
+
+def test_outages_of_several_kinds_do_not_make_for_more_tries() -> None:
+    kinds = sorted(OUTAGES) * 5
+    patience = make_patience()
+
+    given = [patience.after(Failure(kind, "")) for kind in kinds]
+
+    most = max(RULES[kind].tries for kind in OUTAGES)
+    assert len([pause for pause in given if pause is not None]) < most
 
 
 def test_trouble_is_bounded_in_time_over_all_models() -> None:
     now = [0.0]
     patience = make_patience(now)
     assert patience.after(Failure(FailureClass.OVERLOADED, "")) is not None
-    now[0] = MOST_TROUBLE_S
+    now[0] = RULES[FailureClass.OVERLOADED].longest_s
 
     patience.next_model()
 
     assert patience.after(Failure(FailureClass.OVERLOADED, "", retry_after_s=5)) is None
 
 
-def test_attempts_that_may_have_been_billed_are_repeated_once() -> None:
+@pytest.mark.parametrize(
+    "failure_class", sorted(name for name in OUTAGES if RULES[name].worst_cases)
+)
+def test_attempts_that_may_have_been_billed_are_bounded_in_money(
+    failure_class: FailureClass,
+) -> None:
     patience = make_patience()
-    lost = Failure(FailureClass.TIMEOUT, "", may_have_cost=True)
+    lost = Failure(failure_class, "", may_have_cost=True)
+    most = RULES[failure_class].worst_cases
 
-    assert patience.after(lost) is not None
-    assert patience.after(lost) is None
+    pauses = [patience.after(lost) for _ in range(most)]
+
+    assert [pause is None for pause in pauses] == [False] * (most - 1) + [True]
 
 
 def test_an_overloaded_provider_is_waited_for_as_it_asks() -> None:
@@ -79,13 +92,13 @@ def test_rate_limits_are_bounded_in_count_and_time() -> None:
         waited += pause
         times += 1
 
-    assert waited <= MOST_RATE_WAIT_S
-    assert times <= MOST_RATE_WAITS
+    assert waited <= RATE.longest_s
+    assert times <= RATE.tries
 
 
 @pytest.mark.parametrize(
     "failure_class",
-    sorted(set(FailureClass) - TRANSIENT - {FailureClass.RATE_LIMITED}),
+    sorted(set(FailureClass) - OUTAGES - {FailureClass.RATE_LIMITED}),
 )
 def test_nothing_else_is_repeated(failure_class: FailureClass) -> None:
     assert make_patience().after(Failure(failure_class, "")) is None

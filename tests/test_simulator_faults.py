@@ -35,7 +35,7 @@ ERRORS: dict[Fault, tuple[type[openai.APIStatusError], FailureClass]] = {
     Fault.QUOTA: (openai.RateLimitError, FailureClass.QUOTA_EXHAUSTED),
     Fault.RESOURCE_UNAVAILABLE: (openai.RateLimitError, FailureClass.RATE_LIMITED),
     Fault.AUTH: (openai.AuthenticationError, FailureClass.AUTH),
-    Fault.MODEL_GONE: (openai.NotFoundError, FailureClass.BAD_REQUEST),
+    Fault.MODEL_GONE: (openai.NotFoundError, FailureClass.MODEL_GONE),
     Fault.CONTEXT_TOO_LONG: (openai.BadRequestError, FailureClass.CONTEXT_TOO_LONG),
     Fault.UNSUPPORTED: (openai.BadRequestError, FailureClass.BAD_REQUEST),
     Fault.PROMPT_BLOCKED: (openai.BadRequestError, FailureClass.CONTENT_FILTER),
@@ -135,7 +135,7 @@ def test_a_model_that_is_gone_and_a_parameter_that_is_rejected_are_told_as_such(
         response = caught.value.response
         told[fault] = classify_response(response.status_code, response.headers, response.content)
 
-    assert told[Fault.MODEL_GONE].is_model_gone
+    assert told[Fault.MODEL_GONE].failure_class is FailureClass.MODEL_GONE
     assert told[Fault.UNSUPPORTED].rejected == "response_format"
 
 

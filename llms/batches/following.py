@@ -8,8 +8,7 @@ from typing import TypeVar
 from llms.batches.api import BatchApi, Standing, refusal, results
 from llms.batches.book import Batch, BatchBook, ItemState
 from llms.classification import Failure
-from llms.failures import FailureClass
-from llms.patience import TRANSIENT
+from llms.failures import OUTAGES, FailureClass
 from llms.sdk import RawResponse
 
 CANCELLING_S = 900.0
@@ -234,7 +233,7 @@ def _pauses() -> Iterator[float]:
 
 
 def _may_pass(failure: Failure) -> bool:
-    return failure.failure_class in TRANSIENT or failure.failure_class is FailureClass.RATE_LIMITED
+    return failure.failure_class in OUTAGES or failure.failure_class is FailureClass.RATE_LIMITED
 
 
 def _not_made(failure: Failure) -> End:

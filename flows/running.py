@@ -1,0 +1,71 @@
+"""How does a command run a job, show it, and leave with the exit code of how it ended?"""
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from flows.console import DONE, FAILED, PARKED, fail, interruptible, print_json, watching
+
+if TYPE_CHECKING:
+    from schemas.job import Job
+    from schemas.manifest import BackfillSummary, Manifest, RunSummary
+
+
+def run_job(job: "Job", *, direct: bool, quiet: bool, run_id: str | None = None) -> "RunSummary":
+    """Run a job here, as a Prefect flow unless `direct`; leaves with a sentence if it cannot."""
+    import os
+    from datetime import UTC, datetime
+
+    from flows.wiring import USER_ERRORS, Direct, new_run_id, run_pipeline, start_run
+
+    run_id = run_id or new_run_id(datetime.now(UTC))
+    try:
+        with watching(run_id, quiet=quiet), interruptible():
+            if direct:
+                return run_pipeline(start_run(job, env=os.environ, run_id=run_id), Direct())
+            return _run_flow(job, run_id)
+    except USER_ERRORS as error:
+        fail(error)
+
+
+def _run_flow(job: "Job", run_id: str) -> "RunSummary":
+    import os
+
+    from flows import prefect_settings
+    from flows.wiring import resolve_models
+
+    # What is wrong with the job need not wait for Prefect to start.
+    resolve_models(job, os.environ, is_before_flow=True)
+
+    prefect_settings.apply_defaults(quiet=True)
+
+    from flows.pipeline import run_flow_in_terminal
+
+    return run_flow_in_terminal(job, run_id)
+
+
+def finish(done: "RunSummary", *, as_json: bool) -> None:
+    """Print a run's summary and leave with the exit code of its status."""
+    if as_json:
+        print_json(done.model_dump(mode="json"))
+    else:
+        from flows.views import summary_lines
+
+        print("\n".join(summary_lines(done)))
+    raise typer.Exit(exit_code(done))
+
+
+def exit_code(done: "RunSummary | BackfillSummary") -> int:
+    """The exit code of how a run ended."""
+    return {"done": DONE, "parked": PARKED}.get(done.status.value, FAILED)
+
+
+def manifest_of(lake: str, run_id: str) -> "Manifest":
+    """The manifest of a run; leaves with a sentence where there is none."""
+    from storage.manifests import read_manifest
+    from storage.store import Lake, LakeError
+
+    try:
+        return read_manifest(Lake(lake), run_id)
+    except LakeError as error:
+        fail(error)

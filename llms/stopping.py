@@ -1,0 +1,50 @@
+"""How does a run stop sending? What has not been sent is broken off, what has is waited for."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from llms.failures import CallError, FailureClass
+
+
+class Stop:
+    """Whether a run is to send no more; made for one event loop and used on that one only."""
+
+    def __init__(self) -> None:
+        self._is_asked = False
+        self._waiting: set[asyncio.Task[object]] = set()
+        self._broken_off: set[asyncio.Task[object]] = set()
+
+    def ask(self) -> None:
+        """Send nothing from now on; who waits for leave to send is told so at once."""
+        self._is_asked = True
+        self._broken_off |= self._waiting
+        for task in self._waiting:
+            task.cancel()
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """What may be broken off: inside, a task waits, and nothing would be lost.
+
+        Raises:
+            CallError: Class `INTERRUPTED`: the run is to stop.
+        """
+        if self._is_asked:
+            raise _interrupted()
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - only coroutines come here
+        self._waiting.add(task)
+        try:
+            yield
+        except asyncio.CancelledError:
+            if task not in self._broken_off:
+                raise
+            task.uncancel()
+            raise _interrupted() from None
+        finally:
+            self._waiting.discard(task)
+            self._broken_off.discard(task)
+
+
+def _interrupted() -> CallError:
+    return CallError.of(FailureClass.INTERRUPTED, "the run was told to stop")
