@@ -41,12 +41,7 @@ from tasks.stages import (
     ingest_run,
     report_run,
 )
-from tasks.worker_processes import (
-    WorkerError,
-    close_workers,
-    processes_for,
-    shards_per_worker,
-)
+from tasks.worker_processes import WorkerError, close_workers, start_workers, workers_of
 
 USER_ERRORS = (JobError, SourceError, LakeError, LlmError, BooksError, WorkerError)
 """What a user can cause or mend: told in one sentence, never as a traceback."""
@@ -91,7 +86,9 @@ class Direct:
     ) -> Iterator[ShardResult]:
         """Map `extract_shard` over the shards in a few threads."""
         manifest = read_manifest(Lake(lake_url), run_id)
-        size, at_once = window(manifest.job), shards_in_work(manifest)
+        workers = workers_of(lake_url, run_id)
+        at_once = workers.shards_at_once if workers else shards_at_once(manifest.job)
+        size = max(window(manifest.job), 2 * at_once)
         with ThreadPoolExecutor(at_once, thread_name_prefix="shard") as threads:
             for start in range(0, len(refs), size):
                 some = refs[start : start + size]
@@ -116,14 +113,6 @@ class Direct:
 def window(job: Job) -> int:
     """How many shards of a job may be submitted before the first of them is drained."""
     return max(_WINDOW, 2 * shards_at_once(job))
-
-
-def shards_in_work(manifest: Manifest) -> int:
-    """How many shards of a run are in work at once, in all of its processes."""
-    processes = processes_for(manifest.job, manifest.ingest.done)
-    if processes > 1:
-        return processes * shards_per_worker(processes)
-    return shards_at_once(manifest.job)
 
 
 def new_run_id(now: datetime) -> str:
@@ -301,6 +290,7 @@ def _stages(manifest: Manifest, lake: Lake, backend: Backend) -> Manifest:
     progress.enter("extract", ingested.books.done)
     shards: list[ShardResult] = []
     extracted = Books()
+    start_workers(url, run_id, ingested.shards)
     try:
         for result in backend.extract(ingested.shards, url, run_id):
             shards.append(result)

@@ -346,8 +346,8 @@ class Job(_Frozen):
         default=None,
         ge=1,
         le=64,
-        description="Processes that extract; null: one per core for a run of 2,000 documents and "
-        "more, else one. One in any case where requests may go into batches.",
+        description="Processes that extract; null: one per core from 2,000 new documents on, else "
+        "one. One in any case where nothing is new or requests may go into batches.",
     )
     parsing: Parsing = Field(default=Parsing(), description="Limits for reading documents.")
     cascade: Cascade = Field(default=Cascade(), description="When an answer is good enough.")

@@ -177,6 +177,11 @@ class Lake:
         with self.open_parquet(path) as parquet:
             return parquet.read(columns=list(columns) if columns else None)
 
+    def count_rows(self, path: str) -> int:
+        """How many rows the table at `path` has; `LakeError` when it is not there."""
+        with self.open_parquet(path) as parquet:
+            return int(parquet.metadata.num_rows)
+
     @contextmanager
     def open_parquet(self, path: str) -> Iterator[pq.ParquetFile]:
         """The Parquet file at `path`, to be read in batches while the context is open.

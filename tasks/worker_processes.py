@@ -15,7 +15,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
@@ -23,7 +23,7 @@ from typing import Any
 
 from llms.offline.helper import usable_cores
 from schemas.job import Job
-from schemas.manifest import ShardResult
+from schemas.manifest import Manifest, ShardResult
 from storage.manifests import read_manifest
 from storage.store import Lake
 from tasks.ingest import ShardRef
@@ -34,8 +34,8 @@ from tasks.progress import progress_of
 from tasks.runtime import runtime_of
 
 WORTH_IT = 2000
-"""Documents of a run from which on workers are started unasked. One costs some two seconds of CPU
-until it is there, and a document some milliseconds: below, the second core gains little."""
+"""New documents of a run from which on workers are started unasked. One takes some two seconds of
+CPU until it is there, and a document some milliseconds: below, the second core gains little."""
 
 STOP = signal.SIGUSR1
 """What tells a worker to stop: once to send no more, once more to break off what is in flight."""
@@ -90,12 +90,13 @@ class Answer:
 
 
 def processes_for(job: Job, documents: int) -> int:
-    """In how many processes a run extracts; 1 is this one.
+    """In how many processes a run extracts so many new documents; 1 is this one.
 
-    What the job says; else one per core from `WORTH_IT` documents on. One where requests may go
-    into batches: waiting for them keeps no core busy, and a batch is better whole.
+    What the job says; else one per core from `WORTH_IT` documents on. One where there is nothing
+    new, and where requests may go into batches: waiting for them keeps no core busy, and a batch is
+    better whole.
     """
-    if may_batch(job):
+    if may_batch(job) or not documents:
         return 1
     if job.processes is not None:
         return job.processes
@@ -221,10 +222,9 @@ class WorkerPool:
         INTERRUPTION.listen(self, self._interrupt)
 
     @property
-    def process_ids(self) -> list[int]:
-        """The processes that work now."""
-        with self._lock:
-            return [worker.process.pid for worker in self._workers]
+    def shards_at_once(self) -> int:
+        """Shards in work at once, in all workers together."""
+        return self._assignment.processes * self._assignment.shards_at_once
 
     def extract(self, ref: ShardRef) -> ShardResult:
         """Have a shard extracted by the next worker that is free.
@@ -308,19 +308,40 @@ def _started(channel: int) -> "subprocess.Popen[bytes]":
         ) from None
 
 
-_pools: dict[tuple[str, str], WorkerPool | None] = {}
+_pools: dict[tuple[str, str], WorkerPool] = {}
 _lock = threading.Lock()
 
 
-def workers_of(lake_url: str, run_id: str) -> WorkerPool | None:
-    """The workers of a run, started on first use; null where this process does the work itself."""
+def start_workers(lake_url: str, run_id: str, refs: Sequence[ShardRef]) -> WorkerPool | None:
+    """Start workers for these shards where they are worth it; `workers_of` knows them from now on.
+
+    Raises:
+        WorkerError: No process can be started.
+    """
+    lake = Lake(lake_url)
+    manifest = read_manifest(lake, run_id)
+    processes = min(processes_for(manifest.job, new_documents(lake, manifest, refs)), len(refs))
+    if processes <= 1:
+        return None
     with _lock:
-        key = (lake_url, run_id)
-        if key not in _pools:
-            manifest = read_manifest(Lake(lake_url), run_id)
-            processes = processes_for(manifest.job, manifest.ingest.done)
-            _pools[key] = WorkerPool(lake_url, run_id, processes) if processes > 1 else None
-        return _pools[key]
+        return _pools.setdefault((lake_url, run_id), WorkerPool(lake_url, run_id, processes))
+
+
+def workers_of(lake_url: str, run_id: str) -> WorkerPool | None:
+    """The workers of a run; null where this process does the work itself."""
+    with _lock:
+        return _pools.get((lake_url, run_id))
+
+
+def new_documents(lake: Lake, manifest: Manifest, refs: Iterable[ShardRef]) -> int:
+    """How many documents of these shards the lake has no outcome of; no table is read for it."""
+    count = 0
+    for ref in refs:
+        path = lake.outcomes(manifest.job.name, ref.shard, manifest.extraction_key)
+        wanted = lake.count_rows(ref.documents) if ref.doc_ids is None else len(ref.doc_ids)
+        known = lake.count_rows(path) if lake.exists(path) else 0
+        count += max(0, wanted - known)
+    return count
 
 
 def close_workers(lake_url: str, run_id: str) -> int:

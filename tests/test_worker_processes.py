@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
+from flows.wiring import start_run
 from llms.responses import ResponseStore
 from llms.simulator.scenario import Scenario
 from llms.simulator.server import Listening, serve
@@ -19,6 +20,7 @@ from storage.store import Lake
 from tasks import key_ring, worker_processes
 from tasks.progress import progress_of
 from tasks.runtime import responses_url
+from tasks.stages import ingest_run
 from tasks.worker_processes import WORTH_IT, processes_for
 from tests import small_runs
 from tests.small_runs import SECRET, invoices, make_job, records
@@ -188,6 +190,19 @@ def test_workers_that_keep_dying_end_the_run_in_one_sentence(
     assert "processes: 1" in str(done.message)
 
 
+def test_only_documents_without_an_outcome_count_as_new(tmp_path: Path) -> None:
+    job = make_job(invoices(tmp_path / "docs", 8), shard_size=4)
+    done = small_runs.run(job)
+    invoices(tmp_path / "docs", 11)
+    lake = Lake(done.lake)
+    manifest = start_run(job, env={})
+
+    refs = ingest_run(done.lake, manifest.run_id).shards
+
+    assert len(refs) == 3
+    assert worker_processes.new_documents(lake, manifest, refs) == 3
+
+
 @pytest.mark.parametrize(
     ("changes", "documents", "expected"),
     [
@@ -195,6 +210,7 @@ def test_workers_that_keep_dying_end_the_run_in_one_sentence(
         pytest.param({}, WORTH_IT, 4, id="many-documents"),
         pytest.param({"processes": 1}, WORTH_IT, 1, id="as-the-job-says"),
         pytest.param({"processes": 3}, 10, 3, id="as-the-job-says-of-few"),
+        pytest.param({"processes": 3}, 0, 1, id="nothing-new"),
         pytest.param({"processes": 3, "lane": "batch"}, WORTH_IT, 1, id="batches"),
         pytest.param({"ready_by": "06:00"}, WORTH_IT, 1, id="perhaps-batches"),
     ],
