@@ -59,6 +59,7 @@ from schemas.job import (
 )
 from schemas.manifest import Manifest
 from schemas.providers import ProviderSpec, ServedModel
+from schemas.shadow import Shadow
 from schemas.tables import SOURCES
 from storage.store import Lake
 from tasks.jobs import expand
@@ -68,7 +69,8 @@ DOCS = Path(__file__).resolve().parent
 
 OPTIONS: tuple[type[BaseModel], ...] = (
     Job, Source, TypeRef, DocumentType, FieldSpec, ProviderSpec, ServedModel, Models, Allow,
-    Parsing, Cascade, Verify, Audit, Orchestrator, Analysis, Metric, ReportOptions, Backfill,
+    Parsing, Cascade, Verify, Audit, Orchestrator, Shadow, Analysis, Metric, ReportOptions,
+    Backfill,
 )  # fmt: skip
 """The models that a docmill.yaml and the run form are made of."""
 

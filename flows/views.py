@@ -8,6 +8,7 @@ from schemas.manifest import BackfillSummary, Books, Manifest, RunStatus, RunSum
 from schemas.roles import Role
 from storage.manifests import shown_status
 from storage.store import Lake
+from tasks.counterfactual_figures import measured_words
 from tasks.planning import PLAN_FILE
 from tasks.verification import Verification
 
@@ -27,6 +28,8 @@ def summary_lines(done: RunSummary) -> Iterator[str]:
         f"+ {done.skipped} skipped{reused}, in {done.seconds:.1f} s"
     )
     yield f"spent {money(done.usd)} on {done.calls} calls; {_compared(done)}"
+    if done.counterfactual is not None:
+        yield f"measured  {measured_words(done.counterfactual)}"
     for note in done.notes:
         yield f"note      {note}"
     if done.report:

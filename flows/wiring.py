@@ -21,6 +21,7 @@ from tasks.audits import audit_notes
 from tasks.books import BooksError, check_books
 from tasks.calibrations import Applicable, calibrations_for
 from tasks.costs import run_cost
+from tasks.counterfactual import counterfactual
 from tasks.discovery import SourceError
 from tasks.interruption import INTERRUPTION, TOLD_TO_STOP
 from tasks.jobs import JobError, expand
@@ -318,7 +319,12 @@ def _stages(manifest: Manifest, lake: Lake, backend: Backend) -> Manifest:
         manifest = manifest.model_copy(update={"notes": tuple(notes)})
         write_manifest(lake, manifest)
     backend.analyze(url, run_id)
-    manifest = manifest.model_copy(update={"cost": run_cost(lake, manifest, shards)})
+    manifest = manifest.model_copy(
+        update={
+            "cost": run_cost(lake, manifest, shards),
+            "counterfactual": counterfactual(manifest, lake),
+        }
+    )
     manifest = _ended(lake, manifest, RunStatus.DONE, None)
     backend.report(url, run_id)
     return read_manifest(lake, run_id)
@@ -360,6 +366,7 @@ def summary(manifest: Manifest, lake: Lake) -> RunSummary:
         lake=lake.url,
         report=lake.shown(report) if manifest.outputs else "",
         manifest=lake.shown(lake.run(manifest.run_id, "manifest.json")),
+        counterfactual=manifest.counterfactual,
         plan=lake.shown(plan) if lake.exists(plan) else None,
         seconds=manifest.seconds or 0.0,
         message=manifest.error,

@@ -1,9 +1,32 @@
-"""What the orchestrator answers about the fields that all tiers left open."""
+"""How much may the orchestrator decide of what all tiers left open, and what does it answer?"""
 
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict, Field
+
 from schemas.answers import field_description, value_schema
 from schemas.fields import DocumentType, FieldSpec
+
+
+class Orchestrator(BaseModel):
+    """How much of what all tiers left open the strongest model may decide."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    share: float = Field(
+        default=0.02,
+        ge=0,
+        le=1,
+        description="Share of a run's documents that may go to the orchestrator because a required "
+        "field stayed empty, values contradict each other, or a bad one could not be mended.",
+    )
+    budget_usd: float | None = Field(
+        default=None,
+        ge=0,
+        description="Put no more documents to it once its decisions in a run have cost this, in US "
+        "dollars; null: a tenth of the run's own budget, if that has one.",
+    )
+
 
 DECISIONS = "docmill_decisions"
 """Name of the answer's JSON schema."""

@@ -6,9 +6,11 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from schemas.decisions import Orchestrator
 from schemas.fields import DocumentType, FieldSpec, Name
 from schemas.providers import Lane, Profiles, Providers
 from schemas.roles import Role
+from schemas.shadow import Shadow
 
 MEBIBYTE = 1 << 20
 
@@ -156,24 +158,6 @@ class Audit(_Frozen):
     )
 
 
-class Orchestrator(_Frozen):
-    """How much of what all tiers left open the strongest model may decide."""
-
-    share: float = Field(
-        default=0.02,
-        ge=0,
-        le=1,
-        description="Share of a run's documents that may go to the orchestrator because a required "
-        "field stayed empty, values contradict each other, or a bad one could not be mended.",
-    )
-    budget_usd: float | None = Field(
-        default=None,
-        ge=0,
-        description="Put no more documents to it once its decisions in a run have cost this, in US "
-        "dollars; null: a tenth of the run's own budget, if that has one.",
-    )
-
-
 Selection = Literal["follow", "pin"]
 
 
@@ -212,6 +196,10 @@ class Models(_Frozen):
 
 def _spelled_out(models: object) -> object:
     return {"selection": models} if isinstance(models, str) else models
+
+
+def _as_share(shadow: object) -> object:
+    return {"share": shadow} if isinstance(shadow, int | float) else shadow
 
 
 class Allow(_Frozen):
@@ -266,8 +254,9 @@ class ReportOptions(_Frozen):
 
 
 StageName = Literal[
-    "route", "extract", "agree", "escalate", "verify", "retry", "audit", "decide", "insights"
-]
+    "route", "extract", "agree", "escalate", "verify", "retry", "audit", "decide", "shadow",
+    "insights",
+]  # fmt: skip
 """The stages that call models, as the ledger calls them."""
 
 
@@ -356,6 +345,13 @@ class Job(_Frozen):
     orchestrator: Orchestrator = Field(
         default=Orchestrator(), description="What the strongest model may decide."
     )
+    shadow: Annotated[Shadow, BeforeValidator(_as_share, json_schema_input_type=Shadow | float)] = (
+        Field(
+            default=Shadow(),
+            description="How much one strong model reads as well, so that cost and quality are "
+            "measured against it: a share such as 0.02, or a mapping.",
+        )
+    )
     analysis: Analysis = Field(default=Analysis(), description="What is computed.")
     report: ReportOptions = Field(default=ReportOptions(), description="How it is presented.")
     lane: Lane | None = Field(
@@ -381,8 +377,8 @@ class Job(_Frozen):
     @property
     def wanted_lanes(self) -> dict[str, Lane]:
         """The lanes that somebody has decided on, by stage; a report is not worth a day's wait."""
-        stages = get_args(StageName)
-        bulk = {name: self.lane for name in stages if name != "insights"} if self.lane else {}
+        stages = [name for name in get_args(StageName) if name not in ("shadow", "insights")]
+        bulk = dict.fromkeys(stages, self.lane) if self.lane else {}
         return {**bulk, **self.lanes}
 
     @model_validator(mode="after")

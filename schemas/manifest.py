@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from schemas.calibration import Calibration
 from schemas.job import Job
 from schemas.roles import Resolution
+from schemas.shadow import Counterfactual
 
 
 class RunStatus(StrEnum):
@@ -131,6 +132,9 @@ class Manifest(BaseModel):
     extract: Books = Books()
     shards: tuple[ShardResult, ...] = ()
     cost: Cost = Cost()
+    counterfactual: Counterfactual | None = Field(
+        default=None, description="What one strong model made of a share of the documents."
+    )
     outputs: dict[str, str] = Field(
         default_factory=dict, description="SHA-256 of each file of the run, by its name."
     )
@@ -162,6 +166,9 @@ class RunSummary(BaseModel):
     lake: str
     report: str
     manifest: str
+    counterfactual: Counterfactual | None = Field(
+        default=None, description="The same work measured on one strong model, with `shadow`."
+    )
     plan: str | None = Field(default=None, description="The plan that the run followed, if any.")
     seconds: float
     message: str | None = None

@@ -151,6 +151,36 @@ METRICS = pa.schema(
 """One row per cell of every metric's result, in order. `kind`: number, text, date or bool; `value`
 is exact text (a decimal as printed by SQL), null where the cell is null."""
 
+SHADOW = pa.schema(
+    [
+        pa.field("doc_id", pa.string(), nullable=False),
+        pa.field("uri", pa.string(), nullable=False),
+        pa.field("document_type", pa.string(), nullable=False),
+        pa.field("failure", pa.string()),
+        pa.field("usd", pa.float64(), nullable=False),
+        pa.field("projected_usd", pa.float64()),
+        pa.field(
+            "answers",
+            pa.list_(
+                pa.struct(
+                    [
+                        pa.field("field", pa.string(), nullable=False),
+                        pa.field("values", pa.list_(pa.string()), nullable=False),
+                        pa.field("is_right", pa.bool_()),
+                        pa.field("is_record_right", pa.bool_()),
+                    ]
+                )
+            ),
+            nullable=False,
+        ),
+    ]
+)
+"""One row per document that the strong model was asked for. `failure` is the failure class where it
+gave no answer; `usd` what its answers cost when they were paid, `projected_usd` the same tokens on
+the catalog's model (offline runs). Per field its values in canonical notation and, where somebody
+has labelled the document, whether they and those of the record are right."""
+
+
 EVIDENCE = pa.list_(
     pa.struct(
         [

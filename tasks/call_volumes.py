@@ -66,13 +66,14 @@ ESCALATE = Stage("escalate", "escalate", Role.REASONING_WORKER)
 VERIFY = Stage("verify", "verify", Role.EXTRACTION_WORKER, place=1)
 RETRY = Stage("retry", "retry", Role.EXTRACTION_WORKER)
 RETRY_UP = Stage("retry, next tier", "retry", Role.REASONING_WORKER)
+SHADOW = Stage("shadow", "shadow", Role.ORCHESTRATOR)
 DECIDE = Stage("decide", "decide", Role.ORCHESTRATOR)
 INSIGHTS = Stage("insights", "insights", Role.REASONING_WORKER)
 
-STAGES = (ROUTE, EXTRACT, EXTRACT_LONG, ESCALATE, VERIFY, RETRY, RETRY_UP, DECIDE, INSIGHTS)
+STAGES = (ROUTE, EXTRACT, EXTRACT_LONG, ESCALATE, VERIFY, RETRY, RETRY_UP, DECIDE, SHADOW, INSIGHTS)
 
 # A verifier or a router may be borrowed from another role; who extracts tells the tier.
-_BY_NAME = {stage.asks: stage for stage in (ROUTE, ESCALATE, VERIFY, DECIDE, INSIGHTS)}
+_BY_NAME = {stage.asks: stage for stage in (ROUTE, ESCALATE, VERIFY, DECIDE, SHADOW, INSIGHTS)}
 _BY_ROLE: dict[tuple[str, str], Stage] = {
     (stage.asks, stage.role.value): stage for stage in (EXTRACT, EXTRACT_LONG, RETRY, RETRY_UP)
 }
@@ -151,6 +152,10 @@ def full_volumes(
         found[EXTRACT_LONG if is_long else EXTRACT].add(
             count * pieces, piece_tokens + size.overhead_tokens, size.answer_tokens
         )
+        if job.shadow.share:
+            found[SHADOW].add(
+                count * pieces, piece_tokens + size.overhead_tokens, size.answer_tokens
+            )
         if not is_long:
             around = min(chars, doubtful * job.cascade.context_chars) / chars_per_token
             again = fixed + doubtful * per_field

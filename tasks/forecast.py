@@ -84,6 +84,7 @@ def forecast(
         pace or Pace(concurrency=job.concurrency),
         verify_share=job.verify.share,
         decide_share=job.orchestrator.share,
+        shadow_share=job.shadow.share,
         lane=lane,
         strong=strong,
     )

@@ -15,6 +15,7 @@ from tasks.call_volumes import (
     RETRY,
     RETRY_UP,
     ROUTE,
+    SHADOW,
     VERIFY,
     Stage,
     Volume,
@@ -152,6 +153,7 @@ class Beliefs:
             ROUTE: _share(seen, ROUTE, documents),
             ESCALATE: _share(seen, ESCALATE, documents),
             DECIDE: _share(seen, DECIDE, documents),
+            SHADOW: _share(seen, SHADOW, documents),
         }
         for stage, was in seen.stages.items():
             # The one call about the figures is about no document, and as telling as any average.

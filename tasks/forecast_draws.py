@@ -25,6 +25,7 @@ from tasks.call_volumes import (
     RETRY,
     RETRY_UP,
     ROUTE,
+    SHADOW,
     STAGES,
     VERIFY,
     Stage,
@@ -161,6 +162,7 @@ class Simulation:
         pace: Speeds and limits.
         verify_share: Share of the records that is verified.
         decide_share: Share of the documents that may be put to the orchestrator.
+        shadow_share: Share of the documents that the strong model reads as well.
         lane: The lane whose prices the stages are given at.
         strong: The one strong model that the run is compared with.
     """
@@ -170,6 +172,7 @@ class Simulation:
     pace: Pace
     verify_share: float
     decide_share: float
+    shadow_share: float
     lane: str
     strong: Model | None
 
@@ -221,6 +224,8 @@ class Simulation:
             return checked * pick.part(self.beliefs.mended_up, checked * documents)
         if stage is DECIDE:
             return min(self.decide_share, pick.part(self.beliefs.undecided, documents))
+        if stage is SHADOW:
+            return self.shadow_share
         return checked if stage is VERIFY else 1.0
 
     def _thinking(self, model: Model, known: dict[str, float], pick: Picker) -> float:

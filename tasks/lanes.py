@@ -167,7 +167,11 @@ def shards_at_once(job: Job) -> int:
 def _need(
     name: str, asked: list[tuple[Model, Volume]], pace: Pace, job: Job, documents: int
 ) -> StageNeed:
-    due = {"verify": job.verify.share, "decide": job.orchestrator.share}
+    due = {
+        "verify": job.verify.share,
+        "decide": job.orchestrator.share,
+        "shadow": job.shadow.share,
+    }
     share = _SHARES.get(name, due.get(name, 1.0))
     usd = 0.0
     calls = []

@@ -19,6 +19,8 @@ from schemas.manifest import Manifest
 from schemas.roles import Model, Role
 from storage.store import Lake
 from tasks.analysis import ANALYSIS_FILE, INSIGHTS_FILE, METRICS_FILE, Computed, all_questions
+from tasks.counterfactual import counterfactual
+from tasks.counterfactual_figures import counterfactual_figures, counterfactual_words
 from tasks.figures import Figure, Question, visible
 from tasks.jobs import document_types
 from tasks.metrics import words
@@ -70,6 +72,9 @@ def build_content(
         key: list(group) for key, group in groupby(computed.figures, key=lambda f: f.metric_id)
     }
     figures = [*computed.figures, *_cost_figures(manifest, by_question, ledger)]
+    measured = counterfactual(manifest, lake)
+    if measured is not None:
+        figures += counterfactual_figures(measured)
     own = {q.id for q in run_questions(manifest)}
     tables = {q.id: _table(q, by_question.get(q.id, []), computed) for q in all_questions(manifest)}
     found = read_json(lake, lake.run(manifest.run_id, INSIGHTS_FILE))
@@ -94,6 +99,7 @@ def build_content(
         "figures": {figure.figure_id: figure.entry for figure in figures},
         "models": _models(manifest),
         "baseline": _model(manifest.resolution.baseline),
+        **({"counterfactual": counterfactual_words(measured)} if measured else {}),
         "reproduce": {
             "docmill": manifest.version,
             "profile": manifest.resolution.profile,

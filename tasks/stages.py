@@ -15,6 +15,8 @@ from tasks.ledger_rows import add_attempts, requests_of
 from tasks.progress import progress_of
 from tasks.report import write_report
 from tasks.runtime import runtime_of
+from tasks.shadow import STAGE as SHADOW
+from tasks.shadow import shadow_run
 from tasks.worker_processes import workers_of
 
 __all__ = ["AnalysisResult", "IngestResult", "ShardRef", "ShardResult"]
@@ -77,6 +79,9 @@ def analyze_run(lake_url: str, run_id: str) -> AnalysisResult:
     INTERRUPTION.check()
     runtime = runtime_of(lake_url, run_id)
     manifest = read_manifest(runtime.lake, run_id)
+    if manifest.job.shadow.share:
+        progress_of(run_id).enter(SHADOW)
+        shadow_run(manifest, runtime)
     progress_of(run_id).enter(ANALYZE)
     # Figures of nothing are not worth a call.
     ask = runtime.client if manifest.extract.done else None

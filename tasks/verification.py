@@ -10,10 +10,12 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.manifest import Books, Manifest
+from schemas.shadow import Counterfactual
 from storage.manifests import read_manifest
 from storage.store import Lake, LakeError
 from tasks.analysis import METRICS_FILE, Computed, compute_figures
 from tasks.costs import run_cost
+from tasks.counterfactual import counterfactual
 from tasks.evidence_check import check_evidence
 from tasks.page_check import check_html, check_markdown, quoted, report_figures, shown
 from tasks.record_sql import RecordSql, RecordSqlError
@@ -21,6 +23,7 @@ from tasks.record_tables import open_records
 from tasks.report import HTML, JSON, MARKDOWN
 from tasks.report_context import build_content, read_computed
 from tasks.run_checks import check_rows, found_books, member_ids
+from tasks.shadow import SHADOW_FILE
 
 MAX_DIFFERENCES = 200
 """Differences that are told; more are counted."""
@@ -78,6 +81,7 @@ class _Verifier:
         except (LakeError, RecordSqlError) as error:
             self.differences.append(str(error))
         self._check_cost()
+        self._check_counterfactual()
         if report is not None:
             self._check_pages(report)
         told = list(dict.fromkeys(self.differences))
@@ -211,6 +215,21 @@ class _Verifier:
                 self.differences.append(
                     f"manifest.json: cost.{name} should be {right} by outcomes and ledger, "
                     f"but is {said}"
+                )
+
+    def _check_counterfactual(self) -> None:
+        try:
+            right = counterfactual(self.manifest, self.lake)
+        except LakeError as error:
+            self.differences.append(str(error))
+            return
+        told = self.manifest.counterfactual
+        for name in Counterfactual.model_fields:
+            expected, said = getattr(right, name, None), getattr(told, name, None)
+            if expected != said:
+                self.differences.append(
+                    f"manifest.json: counterfactual.{name} should be {expected} by records and "
+                    f"{SHADOW_FILE}, but is {said}"
                 )
 
     def _check_pages(self, report: dict[str, Any]) -> None:
