@@ -228,7 +228,15 @@ def _asking_everybody(job: Job) -> Job:
     cascade = job.cascade.model_copy(update={"every_tier": True, "calibrated": False})
     verify = job.verify.model_copy(update={"share": 0.0})
     audit = job.audit.model_copy(update={"share": 0.0})
-    return job.model_copy(update={"cascade": cascade, "verify": verify, "audit": audit})
+    orchestrator = job.orchestrator.model_copy(update={"share": 0.0})
+    return job.model_copy(
+        update={
+            "cascade": cascade,
+            "verify": verify,
+            "audit": audit,
+            "orchestrator": orchestrator,
+        }
+    )
 
 
 def _run(

@@ -170,6 +170,7 @@ def _trusting(job: Job) -> Job:
             "cascade": job.cascade.model_copy(update={"min_confidence": 0.0, "calibrated": False}),
             "verify": job.verify.model_copy(update={"share": 0.0}),
             "audit": job.audit.model_copy(update={"share": 0.0}),
+            "orchestrator": job.orchestrator.model_copy(update={"share": 0.0}),
             "analysis": job.analysis.model_copy(update={"max_insights": 0}),
         }
     )

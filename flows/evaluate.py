@@ -148,6 +148,7 @@ def alone(job: Job, model: str) -> Job:
             "models": job.models.model_copy(update=named),
             "cascade": job.cascade.model_copy(update=cascade),
             "verify": job.verify.model_copy(update={"share": 0.0}),
+            "orchestrator": job.orchestrator.model_copy(update={"share": 0.0}),
         }
     )
 

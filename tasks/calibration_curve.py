@@ -142,15 +142,14 @@ def curve_spec(points: Sequence[Point], chosen: Point | None, title: str) -> dic
     axes = {"x": x, "y": y}
     dots = [_dot(point, is_priced=is_priced) for point in points]
     ends = [{**dots[0], "name": "always cheap"}, {**dots[-1], "name": "always strong"}]
+    text = {"type": "text", "dy": 14, "fontSize": 11, "color": FAINT}
+    named = {**axes, "text": {"field": "name", "type": "nominal"}}
     layers: list[dict[str, Any]] = [
         _layer(dots, {"type": "line", "color": MARK, "strokeWidth": 2, "order": False}, axes),
         _layer(dots, {"type": "point", "filled": True, "color": MARK, "size": 30}, axes),
         _layer(ends, {"type": "point", "filled": True, "color": FAINT, "size": 60}, axes),
-        _layer(
-            ends,
-            {"type": "text", "align": "left", "dx": 8, "dy": 12, "fontSize": 11, "color": FAINT},
-            {**axes, "text": {"field": "name", "type": "nominal"}},
-        ),
+        _layer(ends[:1], {**text, "align": "left", "dx": 8}, named),
+        _layer(ends[1:], {**text, "align": "right", "dx": 4}, named),
     ]
     if chosen is not None:
         ring = [_dot(chosen, is_priced=is_priced)]

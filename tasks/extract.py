@@ -122,8 +122,18 @@ async def _process(works: list[Work], shard: str, runtime: Runtime) -> None:
 
 
 def _undecided(works: list[Work], shard: str, runtime: Runtime) -> list[Work]:
-    """The documents that the orchestrator is asked about."""
-    by_id = {w.row["doc_id"]: w for w in works if w.extraction is not None and w.parked is None}
+    """The documents that the orchestrator is asked about.
+
+    None of a calibrated type: what was certified was certified without its word, and a value that
+    was refused by the calibration must not come back by another door.
+    """
+    by_id = {
+        w.row["doc_id"]: w
+        for w in works
+        if w.extraction is not None
+        and w.parked is None
+        and _sure(_sure(w.route).document_type).name not in runtime.manifest.calibrations
+    }
     cases = [
         Case(doc_id, _sure(_sure(w.route).document_type), _sure(w.extraction))
         for doc_id, w in by_id.items()

@@ -3,16 +3,19 @@
 import asyncio
 from collections.abc import Iterable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+import tasks.extract
 from flows.wiring import start_run
 from llms.calibration.martingale import begin, observe_all
 from llms.calls import Call, Reply
 from llms.cascade import Extraction, FieldResult
 from llms.extraction import Document
 from llms.failures import CallError, FailureClass
+from llms.router import Route
 from schemas.calibration import Calibration
 from schemas.fields import DocumentType, FieldSpec
 from schemas.job import Cascade, Job
@@ -23,7 +26,9 @@ from storage.manifests import read_manifest
 from storage.store import Lake
 from tasks.audits import audit, audit_notes, count_audits, read_book, suspended_types
 from tasks.calibrations import store_calibration
+from tasks.extract import _undecided
 from tasks.jobs import expand
+from tasks.work import Work
 from tests.small_runs import invoices, make_job, run
 from tests.test_acceptance import make_calibration
 from tests.test_calibrations import NOW
@@ -151,6 +156,22 @@ def test_after_an_alarm_new_documents_go_to_the_next_tier_and_the_run_says_so(jo
     (alarm,) = [note for note in after.notes if note.startswith("ALARM")]
     assert "12 of" in alarm
     assert "calibrate again" in alarm
+
+
+def test_the_orchestrator_decides_nothing_about_a_calibrated_type(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tasks.extract, "due_cases", lambda cases, *_: cases)
+    extraction = Extraction({}, None, None, 0, ())
+    bill = Route(TYPE, "signals")
+    note = Route(TYPE.model_copy(update={"name": "note"}), "signals")
+    works = [
+        Work({"doc_id": "d1"}, route=bill, extraction=extraction),
+        Work({"doc_id": "d2"}, route=note, extraction=extraction),
+    ]
+    runtime: Any = SimpleNamespace(manifest=SimpleNamespace(calibrations={"bill": None}))
+
+    assert _undecided(works, "shard", runtime) == works[1:]
 
 
 def test_a_run_audits_its_share_and_tells_what_it_found(job: Job) -> None:
