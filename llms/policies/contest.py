@@ -13,7 +13,7 @@ from llms.policies.fixed import Single
 from llms.policies.frontier import Frontier, Point, area, single_points
 from llms.policies.plays import Mixed, Outcome, Policy, interval, outcome
 from llms.policies.recorded import Recorded, ReplayError
-from llms.policies.tuning import Goal, leads, tune
+from llms.policies.tuning import Goal, Tuned, leads, tune
 
 LEAST_QUERIES = 40
 _TUNED_SHARE = 0.5
@@ -106,11 +106,7 @@ def hold(
         )
     half, other = recorded.split(_TUNED_SHARE, 1 - _TUNED_SHARE, seed=seed)
     tuned = tune(half, families, seed=seed)
-    corners = {point.name for point in tuned.frontier.points}
-    # The corners are those of the tuning half, whatever the measuring half thinks of them.
-    frontier = Frontier(
-        tuple(sorted(point for point in single_points(other) if point.name in corners))
-    )
+    frontier = frontier_on(other, tuned)
 
     def measured(family: Family, policy: Policy | Mixed) -> Measured:
         return measure_policy(policy, family, other, frontier, seed=seed)
@@ -139,6 +135,13 @@ def hold(
         area=area([_point(one.outcome) for one in curve], *ends),
         area_singles=area(frontier.points, *ends),
     )
+
+
+def frontier_on(recorded: Recorded, tuned: Tuned) -> Frontier:
+    """The single models worth mixing by the tuning half, whatever other queries think of them."""
+    corners = {point.name for point in tuned.frontier.points}
+    found = [point for point in single_points(recorded) if point.name in corners]
+    return Frontier(tuple(sorted(found)))
 
 
 def measure_policy(

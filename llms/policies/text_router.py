@@ -110,9 +110,13 @@ def _learned(design: Design, targets: Sequence[float]) -> Ridge:
         return math.fsum((targets[i] - ridge.predict(design.rows[i])) ** 2 for i in held)
 
     mean = math.fsum(targets[i] for i in rest) / len(rest)
-    misses = [miss(design.constant(mean))]
-    misses += [miss(ridge) for ridge in design.path(targets, PENALTIES, rest)]
-    best = min(range(len(misses)), key=misses.__getitem__)
+    best, least = 0, miss(design.constant(mean))
+    for place, ridge in enumerate(design.path(targets, PENALTIES, rest), start=1):
+        missed = miss(ridge)
+        # Once more trust does harm, still more of it would not help.
+        if missed >= least:
+            break
+        best, least = place, missed
     fitted = [design.constant(math.fsum(targets) / len(targets))]
     return [*fitted, *design.path(targets, PENALTIES[:best], order)][-1]
 

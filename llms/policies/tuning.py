@@ -107,7 +107,12 @@ class Tuned:
         The corners of the frontier are among them; mixes are not, since what they mix is.
         """
         corners = {point.name for point in self.frontier.points}
-        able = [one for one in self.promises if one.is_clear]
+        # Another single model lies below the line between two corners, and is worth no detour.
+        able = [
+            one
+            for one in self.promises
+            if one.outcome.name in corners or (one.family is not Family.SINGLE and one.is_clear)
+        ]
         found = [one for one in able if one.outcome.name in corners]
         for budget in budgets(self.frontier):
             cheap = [one for one in able if one.outcome.price <= budget * (1 + _ROUNDING)]
@@ -149,7 +154,7 @@ def tune(recorded: Recorded, families: Iterable[Family], *, seed: int) -> Tuned:
     seen: dict[tuple[Family, float], list[Outcome]] = {}
     for part in parts:
         rest = recorded.without(part)
-        for family, policies in build(rest, candidates.policies).policies.items():
+        for family, policies in _learned(build(rest, candidates.policies)):
             for budget, policy in _menu(policies, rest, frontier).items():
                 seen.setdefault((family, budget), []).append(outcome(policy, part))
     # In the order in which they were played.
@@ -159,13 +164,18 @@ def tune(recorded: Recorded, families: Iterable[Family], *, seed: int) -> Tuned:
         _promise(Family.SINGLE, Single(model), outcome(Single(model), queries), queries, frontier)
         for model in recorded.models
     ]
-    for family, policies in candidates.policies.items():
+    for family, policies in _learned(candidates):
         for budget, policy in _menu(policies, recorded, frontier).items():
             outcomes = seen.get((family, budget), [])
             if len(outcomes) == folds:
                 found = pooled(policy.name, outcomes)
                 promises.append(_promise(family, policy, found, queries, frontier))
     return Tuned(queries, frontier, candidates, tuple(promises))
+
+
+def _learned(candidates: Candidates) -> list[tuple[Family, list[Policy]]]:
+    """All families but the single models, which need no learning and are what they are."""
+    return [item for item in candidates.policies.items() if item[0] is not Family.SINGLE]
 
 
 def budgets(frontier: Frontier) -> list[float]:
