@@ -12,7 +12,7 @@ from statistics import fmean, quantiles
 
 from benchmarks.guarantee_pairs import Pair, pair_of
 from llms.calibration.learn_then_test import Labelled, certify_all
-from llms.calibration.martingale import begin, observe
+from llms.calibration.martingale import begin, observe_all
 from tasks.replay import read_recorded
 
 TARGET = 0.9
@@ -48,8 +48,8 @@ class Drift:
         raised: Share of those in which the alarm came.
         audits: Audited answers from the switch to the alarm, in those: first decile, median, last.
         paid: Mean share of the audited answers that were accepted, and so cost a second answer.
-        false_alarms: Alarms in an equally long stream without a switch, of the seeds in which the
-            promise holds there.
+        calm: Seeds in which the promise holds without a switch.
+        false_alarms: Those of them in which an equally long stream without a switch gave an alarm.
     """
 
     source: str
@@ -62,7 +62,8 @@ class Drift:
     raised: float
     audits: tuple[float, float, float] | None
     paid: float
-    false_alarms: float
+    calm: int
+    false_alarms: int
 
 
 def drifts(folder: Path, seeds: int) -> list[Drift]:
@@ -76,18 +77,19 @@ def drifts(folder: Path, seeds: int) -> list[Drift]:
     return found
 
 
-def false_alarms_at_the_limit(seeds: int, audits: int) -> float:
-    """Share of alarms where errors come at exactly the tolerated rate, as bad as is allowed."""
-    alarms = 0
-    for seed in range(seeds):
-        dice = random.Random(seed)
-        state = begin(1 - TARGET, DELTA)
-        for _ in range(audits):
-            state = observe(state, dice.random() < 1 - TARGET)
-            if state.alarm_at is not None:
-                alarms += 1
-                break
-    return alarms / seeds
+def alarms_at_the_limit(seeds: int, audits: int) -> int:
+    """Alarms in so many streams whose errors come at exactly the tolerated rate.
+
+    That is as bad as is allowed, so every one of them is false.
+    """
+    return sum(_is_alarmed(seed, audits) for seed in range(seeds))
+
+
+def _is_alarmed(seed: int, audits: int) -> bool:
+    dice = random.Random(seed)
+    outcomes = (dice.random() < 1 - TARGET for _ in range(audits))
+    state = observe_all(begin(1 - TARGET, DELTA), outcomes, until_alarm=True)
+    return state.alarm_at is not None
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,8 @@ def _drift(first: Pair, second: Pair, seeds: int) -> Drift:
         raised=len(audits) / len(worse) if worse else 0.0,
         audits=_deciles(audits) if len(audits) > 1 else None,
         paid=fmean(trial.paid for trial in trials),
-        false_alarms=fmean(kept) if kept else 0.0,
+        calm=len(kept),
+        false_alarms=sum(kept),
     )
 
 
@@ -134,25 +137,21 @@ def _trial(first: Pair, second: Pair, seed: int) -> _Trial:
     half = len(answers) // 2
     threshold = certify_all(answers[:half], TARGET, DELTA).confidence
     level = 2.0 if threshold is None else threshold
-    calm = [(one.confidence >= level, one.is_wrong) for one in answers[half:]]
-    changed = [(c >= level, w) for c, w in zip(second.confidences, second.wrong, strict=True)]
-    state = begin(1 - TARGET, DELTA)
-    for _ in range(CALM):
-        state = observe(state, all(dice.choice(calm)))
+    calm = [one.confidence >= level and one.is_wrong for one in answers[half:]]
+    accepted = [confidence >= level for confidence in second.confidences]
+    changed = [kept and wrong for kept, wrong in zip(accepted, second.wrong, strict=True)]
+    state = observe_all(begin(1 - TARGET, DELTA), dice.choices(calm, k=CALM))
     false_alarm = state.alarm_at is not None
     # A stream that gave a false alarm before the switch is recalibrated; its audit begins anew.
     state = begin(1 - TARGET, DELTA) if false_alarm else state
-    switched = state
-    while switched.alarm_at is None and switched.audits < LONGEST:
-        switched = observe(switched, all(dice.choice(changed)))
-    while state.alarm_at is None and state.audits < LONGEST:
-        state = observe(state, all(dice.choice(calm)))
+    before_switch = state.audits
+    rest = LONGEST - before_switch
+    switched = observe_all(state, dice.choices(changed, k=rest), until_alarm=True)
+    unswitched = observe_all(state, dice.choices(calm, k=rest), until_alarm=True)
     return _Trial(
-        before=fmean(map(all, calm)),
-        after=fmean(map(all, changed)),
-        audits=None
-        if switched.alarm_at is None
-        else switched.alarm_at - (0 if false_alarm else CALM),
-        paid=fmean(is_accepted for is_accepted, _ in changed),
-        is_false_alarm=false_alarm or state.alarm_at is not None,
+        before=fmean(calm),
+        after=fmean(changed),
+        audits=None if switched.alarm_at is None else switched.alarm_at - before_switch,
+        paid=fmean(accepted),
+        is_false_alarm=false_alarm or unswitched.alarm_at is not None,
     )

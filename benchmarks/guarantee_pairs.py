@@ -31,6 +31,7 @@ class Pair:
     Attributes:
         confidences: Of the cheap answers, surest first, 0 to 1, equal ones told apart by query.
         wrong: Whether each of these answers is wrong, as `meaning` has it.
+        to_best: Whether no model of the data set is right more often than the strong one.
     """
 
     dataset: str
@@ -39,6 +40,7 @@ class Pair:
     meaning: Meaning
     confidences: tuple[float, ...]
     wrong: tuple[bool, ...]
+    to_best: bool
 
     @property
     def family(self) -> str:
@@ -90,6 +92,7 @@ def pair_of(recorded: Recorded, cheap: str, strong: str, meaning: Meaning) -> Pa
         meaning,
         tuple(confidences[i] for i in order),
         tuple(wrong[i] for i in order),
+        to_best=recorded.quality(strong) == max(map(recorded.quality, recorded.models)),
     )
 
 

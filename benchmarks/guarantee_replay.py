@@ -66,6 +66,7 @@ class Outcome:
     cheap: str
     strong: str
     meaning: str
+    to_best: bool
     answers: int
     way: Way
     target: float
@@ -107,6 +108,7 @@ def _outcome(
         pair.cheap,
         pair.strong,
         pair.meaning,
+        pair.to_best,
         len(pair),
         way,
         target,

@@ -10,12 +10,17 @@
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from functools import cache
+from itertools import islice
+from typing import NamedTuple
 
 from llms.calibration.hypergeometric import STEPS, before_error
 from llms.calibration.tails import errors_within
 
 Judge = Callable[[int], bool]
+
+_MOST_DRAWN = 20_000
+"""Values that a bet may be on: more than any data set here has."""
 
 
 def naive_errors(labelled: int, target: float) -> int:
@@ -52,57 +57,58 @@ def hoeffding_prefix(judged: Sequence[bool | None], target: float, delta: float)
     return accepted
 
 
-@dataclass(slots=True)
-class Bet:
-    """Money on a mean being above `target`, or below it: 0 and 1 come in, drawn at random.
+class Verdict(NamedTuple):
+    """How a bet on a mean being above a target ended.
 
     Attributes:
-        target: The mean that is bet against.
-        delta: Chance that either bet is won although it is wrong.
-        population: How many values there are to draw from without replacement; null: with.
-        above: What 1 has become that was bet on a mean above the target.
-        below: The same, of a mean below.
+        is_won: Whether it is above; null while neither that nor the opposite was won.
+        drawn: Values that were drawn until then.
+        ones: Ones among them.
     """
 
-    target: float
-    delta: float
-    population: int | None = None
-    above: float = 1.0
-    below: float = 1.0
-    drawn: int = 0
-    ones: int = 0
+    is_won: bool | None
+    drawn: int
+    ones: int
 
-    def add(self, value: bool) -> None:
-        """Settle the bets on one more value."""
-        mean = self.target
-        if self.population is not None:
+
+def bet(
+    values: Iterable[bool], target: float, delta: float, population: int | None = None
+) -> Verdict:
+    """Bet on the mean of values being above `target`, and on its being below, until one is won.
+
+    Args:
+        values: Drawn at random.
+        target: The mean that is bet against, strictly between 0 and 1.
+        delta: Chance that either bet is won although it is wrong.
+        population: How many values there are to draw from without replacement; null: with.
+    """
+    above = below = 1.0
+    drawn = ones = 0
+    limit, mean, stakes = 1 / delta, target, _stakes(delta)
+    for value in values:
+        if population is not None:
             # What the values that are left must have on average, if the target were the mean.
-            left = self.population - self.drawn
-            mean = (self.population * self.target - self.ones) / left
-        stake = self._stake()
-        self.drawn += 1
-        self.ones += value
-        if mean <= 0:
-            self.above = math.inf
-        elif mean >= 1:
-            self.below = math.inf
-        else:
-            self.above *= 1 + min(stake, 0.75 / mean) * (value - mean)
-            self.below *= 1 - min(stake, 0.75 / (1 - mean)) * (value - mean)
+            mean = (population * target - ones) / (population - drawn)
+            if mean <= 0 or mean >= 1:
+                return Verdict(mean <= 0, drawn + 1, ones + value)
+        # Less is staked the more the values so far vary, and the longer the bet goes on.
+        middle = (0.5 + ones) / (drawn + 1)
+        squares = 0.25 + ones * (1 - middle) ** 2 + (drawn - ones) * middle**2
+        stake = stakes[drawn] / math.sqrt(squares)
+        drawn += 1
+        ones += value
+        above *= 1 + min(stake, 0.75 / mean) * (value - mean)
+        below *= 1 - min(stake, 0.75 / (1 - mean)) * (value - mean)
+        if above >= limit or below >= limit:
+            return Verdict(above >= limit, drawn, ones)
+    return Verdict(None, drawn, ones)
 
-    def _stake(self) -> float:
-        """Less the more the values so far vary, and the longer the bet goes on."""
-        i, ones = self.drawn + 1, self.ones
-        middle = (0.5 + ones) / i
-        spread = 0.25 + ones * (1 - middle) ** 2 + (self.drawn - ones) * middle**2
-        return math.sqrt(2 * math.log(2 / self.delta) / (i * math.log(i + 1) * spread / i))
 
-    @property
-    def is_won(self) -> bool | None:
-        """Whether the mean is above the target; null while neither bet is won."""
-        if self.above >= 1 / self.delta:
-            return True
-        return False if self.below >= 1 / self.delta else None
+@cache
+def _stakes(delta: float) -> tuple[float, ...]:
+    """The stake on each value in turn, times the root of the squares of the values before it."""
+    win = math.log(2 / delta)
+    return tuple(math.sqrt(2 * win / math.log(i + 1)) for i in range(1, _MOST_DRAWN + 1))
 
 
 def bargain_batch(
@@ -123,15 +129,13 @@ def bargain_batch(
     for end in _ends(n):
         own_target = 1 - errors_within(target, n) / end
         if own_target > 0:
-            bet = Bet(own_target, delta, population=end)
-            for position in _first(shuffled, end):
-                asked.add(position)
-                bet.add(not disagrees(position))
-                if bet.is_won is not None or bet.drawn == most_per_prefix:
-                    break
+            drawn = list(islice(_first(shuffled, end), most_per_prefix))
+            agrees = (not disagrees(position) for position in drawn)
+            verdict = bet(agrees, own_target, delta, population=end)
+            asked.update(drawn[: verdict.drawn])
             # All of a prefix drawn: then its mean is known.
-            is_met = bet.is_won or (bet.drawn == end and bet.ones >= own_target * end)
-            if not is_met:
+            is_known = verdict.drawn == end
+            if not (verdict.is_won or (is_known and verdict.ones >= own_target * end)):
                 break
         accepted = end
     return accepted, asked
@@ -144,12 +148,8 @@ def bargain_prefix(shuffled: Sequence[int], disagrees: Judge, target: float, del
     for end in _ends(n):
         own_target = 1 - (1 - target) * n / end
         if own_target > 0:
-            bet = Bet(own_target, delta)
-            for position in _first(shuffled, end):
-                bet.add(not disagrees(position))
-                if bet.is_won is not None:
-                    break
-            if not bet.is_won:
+            agrees = (not disagrees(position) for position in _first(shuffled, end))
+            if not bet(agrees, own_target, delta).is_won:
                 break
         accepted = end
     return accepted

@@ -42,7 +42,7 @@ def spec_candidates(days: Sequence[Day]) -> Spec:
             },
         },
     }
-    return _page(
+    return page(
         {
             "data": {"values": values},
             "facet": _facets([words(role) for role in Role]),
@@ -72,7 +72,7 @@ def spec_overpayment(days: Sequence[Day]) -> Spec:
             },
         },
     }
-    return _page(
+    return page(
         {
             "data": {"values": values},
             "facet": _facets([words(role) for role in TOKEN_PRICED]),
@@ -111,7 +111,7 @@ def spec_savings(days: Sequence[Day]) -> Spec:
         "mark": {"type": "point", "filled": True, "color": MARK, "size": 60, "opacity": 1},
         "encoding": {"x": {**x, "field": "middle"}, "y": y},
     }
-    return _page(
+    return page(
         {
             "data": {"values": values},
             "width": 420,
@@ -157,7 +157,8 @@ def _rebasings(days: Sequence[Day]) -> Spec:
     }
 
 
-def _page(spec: Spec) -> Spec:
+def page(spec: Spec) -> Spec:
+    """A specification with the look that all pictures of the pages share."""
     axis = {"labelColor": LABEL, "domainColor": RULE, "tickColor": RULE, "gridColor": RULE}
     return {
         "$schema": "https://vega.github.io/schema/vega-lite/v6.json",

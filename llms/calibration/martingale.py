@@ -22,6 +22,7 @@ import hashlib
 import math
 from collections.abc import Iterable
 from fractions import Fraction
+from functools import cache
 
 from schemas.calibration import AuditState
 
@@ -54,42 +55,61 @@ def begin(tolerated: float, delta: float) -> AuditState:
 
 def observe(state: AuditState, is_wrong: bool) -> AuditState:
     """The audit after one more answer. Once raised, the alarm stays: the calibration is void."""
-    purse, left = _purse(state), _purse(state, later=1)
-    fresh = (purse - left) / len(state.stakes)
-    stakes = tuple(
-        (stake + fresh) * _factor(rate, state.tolerated, is_wrong=is_wrong)
-        for stake, rate in zip(state.stakes, _rates(state.tolerated), strict=True)
-    )
-    audits = state.audits + 1
-    wealth = left + math.fsum(stakes)
-    raised = state.alarm_at is None and wealth >= 1 / state.delta
+    return observe_all(state, (is_wrong,))
+
+
+def observe_all(
+    state: AuditState, outcomes: Iterable[bool], *, until_alarm: bool = False
+) -> AuditState:
+    """The audit after several answers, in the order in which they were audited.
+
+    Args:
+        state: The audit before them.
+        outcomes: Per audited answer, whether it was wrong.
+        until_alarm: Take none after the alarm, nor any where it was raised before; only so may
+            `outcomes` be endless.
+    """
+    stakes, wealth = list(state.stakes), state.wealth
+    audits, errors, alarm_at = state.audits, state.errors, state.alarm_at
+    limit, factors = 1 / state.delta, _factors(state.tolerated)
+    purse = _purse(state.tolerated, audits)
+    if not (until_alarm and alarm_at is not None):
+        for is_wrong in outcomes:
+            audits += 1
+            errors += is_wrong
+            left = _purse(state.tolerated, audits)
+            fresh = (purse - left) / len(stakes)
+            purse = left
+            stakes = [
+                (stake + fresh) * by for stake, by in zip(stakes, factors[is_wrong], strict=True)
+            ]
+            wealth = left + math.fsum(stakes)
+            if alarm_at is None and wealth >= limit:
+                alarm_at = audits
+                if until_alarm:
+                    break
     return state.model_copy(
         update={
-            "stakes": stakes,
+            "stakes": tuple(stakes),
             "audits": audits,
-            "errors": state.errors + is_wrong,
+            "errors": errors,
             "wealth": wealth,
-            "alarm_at": audits if raised else state.alarm_at,
+            "alarm_at": alarm_at,
         }
     )
 
 
-def observe_all(state: AuditState, outcomes: Iterable[bool]) -> AuditState:
-    """The audit after several answers, in the order in which they were audited."""
-    for is_wrong in outcomes:
-        state = observe(state, is_wrong)
-    return state
+def _purse(tolerated: float, audits: int) -> float:
+    """The share of the money that is not laid out after so many audits."""
+    return 1 / (1 + audits * tolerated / ERRORS_IN_CALM)
 
 
-def _purse(state: AuditState, later: int = 0) -> float:
-    """The share of the money that is not laid out, now or so many audits later."""
-    return 1 / (1 + (state.audits + later) * state.tolerated / ERRORS_IN_CALM)
-
-
-def _rates(tolerated: float) -> tuple[float, ...]:
+@cache
+def _factors(tolerated: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """What each stake is multiplied by: on a right answer, and on a wrong one."""
     odds = tolerated / (1 - tolerated)
-    return tuple(times * odds / (1 + times * odds) for times in TIMES_WORSE)
-
-
-def _factor(rate: float, tolerated: float, *, is_wrong: bool) -> float:
-    return rate / tolerated if is_wrong else (1 - rate) / (1 - tolerated)
+    rates = [times * odds / (1 + times * odds) for times in TIMES_WORSE]
+    return (
+        tuple((1 - rate) / (1 - tolerated) for rate in rates),
+        tuple(rate / tolerated for rate in rates),
+    )
