@@ -45,6 +45,10 @@ class CalibrationRefusedError(Exception):
     """Nothing can be promised with these labels, or a run for it did not end well."""
 
 
+class CalibrationParkedError(Exception):
+    """A run for a calibration was parked: the same command goes on once its cause is gone."""
+
+
 @dataclass(frozen=True, slots=True)
 class CalibratedType:
     """What came out for a document type.
@@ -115,6 +119,7 @@ def calibrate(
 
     Raises:
         CalibrationRefusedError: Too few labels, told before anything is spent; or a run failed.
+        CalibrationParkedError: A run was parked.
         GoldError, JobError: The folder or the job cannot be used.
     """
     env = os.environ if env is None else env
@@ -247,12 +252,25 @@ def _run(
         job = job.model_copy(update={"audit": job.audit.model_copy(update={"share": 1.0})})
     summary = run_pipeline(start_run(job, env=env, resolution=resolution), Direct())
     done.runs.append(summary)
-    if summary.status is not RunStatus.DONE:
-        raise CalibrationRefusedError(
-            f"run {summary.run_id} is {summary.status.value}: {summary.message}; nothing was "
-            "calibrated. What was answered is kept: the same command goes on from there"
-        )
+    check_ended(summary)
     return read_manifest(Lake(summary.lake), summary.run_id)
+
+
+def check_ended(summary: RunSummary) -> None:
+    """Refuse to go on after a run that is not done.
+
+    Raises:
+        CalibrationParkedError: Documents were left for later.
+        CalibrationRefusedError: It failed.
+    """
+    words = (
+        f"run {summary.run_id} is {summary.status.value}: {summary.message}; nothing was "
+        "calibrated. What was answered is kept: the same command goes on from there"
+    )
+    if summary.status is RunStatus.PARKED:
+        raise CalibrationParkedError(words)
+    if summary.status is not RunStatus.DONE:
+        raise CalibrationRefusedError(words)
 
 
 def _calibration(

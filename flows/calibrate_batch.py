@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 
 import pyarrow.compute as pc
 
-from flows.calibrate import CalibrationRefusedError
+from flows.calibrate import CalibrationRefusedError, check_ended
 from flows.wiring import Direct, resolve_models, run_pipeline, start_run
 from schemas.calibration import Calibration
 from schemas.job import Job
-from schemas.manifest import Manifest, RunStatus, RunSummary
+from schemas.manifest import Manifest, RunSummary
 from schemas.roles import Model, Resolution, Role
 from storage.manifests import read_manifest
 from storage.store import Lake
@@ -75,7 +75,8 @@ def judge_batch(
 
     Raises:
         CalibrationRefusedError: The batch is too small to spare the strong model anything, told
-            before it is asked; or a run did not end well.
+            before it is asked; or a run failed.
+        CalibrationParkedError: A run was parked.
         JobError, ProviderError, CatalogError: The job or the judge is at fault.
     """
     env = os.environ if env is None else env
@@ -238,9 +239,5 @@ def _run(
         start_run(job, env=env, resolution=resolution, certified=certified), Direct()
     )
     done.runs.append(summary)
-    if summary.status is not RunStatus.DONE:
-        raise CalibrationRefusedError(
-            f"run {summary.run_id} is {summary.status.value}: {summary.message}. What was answered "
-            "is kept: the same command goes on from there"
-        )
+    check_ended(summary)
     return read_manifest(Lake(summary.lake), summary.run_id)

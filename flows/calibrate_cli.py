@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.console import FAILED, fail, money, print_json
+from flows.console import FAILED, PARKED, fail, money, print_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,7 +48,7 @@ def calibrate(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Fit confidences on labelled documents and certify from which one on answers are kept."""
-    from flows.calibrate import CalibrationRefusedError
+    from flows.calibrate import CalibrationParkedError, CalibrationRefusedError
     from flows.calibrate import calibrate as run_calibration
     from flows.wiring import USER_ERRORS
     from tasks.gold import GoldError
@@ -78,6 +78,8 @@ def calibrate(
         )
     except CalibrationRefusedError as error:
         fail(error, FAILED)
+    except CalibrationParkedError as error:
+        fail(error, PARKED)
     except (*USER_ERRORS, GoldError) as error:
         fail(error)
     if as_json:
@@ -105,7 +107,7 @@ def _judge(
     say: "Callable[[str], None]",
     as_json: bool,
 ) -> None:
-    from flows.calibrate import CalibrationRefusedError
+    from flows.calibrate import CalibrationParkedError, CalibrationRefusedError
     from flows.calibrate_batch import judge_batch
     from flows.job_options import job_of
     from flows.wiring import USER_ERRORS
@@ -115,6 +117,8 @@ def _judge(
         done = judge_batch(job, judge, target=target, delta=delta, say=say)
     except CalibrationRefusedError as error:
         fail(error, FAILED)
+    except CalibrationParkedError as error:
+        fail(error, PARKED)
     except USER_ERRORS as error:
         fail(error)
     if as_json:

@@ -1,19 +1,25 @@
 """The cascade: which tier answers which field, and what becomes of what nobody answers."""
 
 import asyncio
+import json
+import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from llms.acceptance import Acceptance
 from llms.calls import Call, Reply
 from llms.cascade import Extraction, extract
 from llms.extraction import Document, merge
 from llms.failures import CallError, FailureClass
 from llms.judgement import Candidate, Problem, combine
+from schemas.calibration import Signal
 from schemas.fields import DocumentType, FieldSpec, FieldType
 from schemas.job import Cascade
 from schemas.roles import Role
+from tests.test_acceptance import make_calibration
 
 TEXT = "Invoice No: A-17\nDate: 2026-03-14\nNet: 100.00\nTax: 20.00\nTotal: 120.00\n"
 
@@ -230,3 +236,121 @@ def test_a_later_tier_without_a_value_does_not_undo_a_sound_earlier_one() -> Non
     new = make_candidate(model="dear").against(Problem.MISSING, "required")
 
     assert combine(old, new) is old
+
+
+def test_what_every_tier_said_is_kept_with_its_signals() -> None:
+    ask = FakeAsk(
+        {
+            Role.EXTRACTION_WORKER: {"number": found("A-17"), "day": found("1999-01-01", 0.8)},
+            Role.REASONING_WORKER: {"day": found("2026-03-14", 0.9)},
+        }
+    )
+
+    said = run(make_type(NUMBER, DAY), ask).answers
+
+    number, wrong, right = (candidate for _, candidate in said)
+    assert [(name, c.tier, c.values) for name, c in said] == [
+        ("number", 0, ("A-17",)),
+        ("day", 0, ()),
+        ("day", 1, ("2026-03-14",)),
+    ]
+    assert number.signals == {Signal.RULES: 1.0, Signal.GROUNDING: 1.0, Signal.STATED: 0.95}
+    assert (wrong.is_hard, wrong.signals[Signal.GROUNDING]) == (True, 0.0)
+    assert right.signals[Signal.AGREEMENT] == 0.0
+
+
+def test_a_value_that_contradicts_another_field_breaks_a_rule() -> None:
+    net, tax = (FieldSpec(name=name, type=FieldType.DECIMAL) for name in ("net", "tax"))
+    total = FieldSpec(name="total", type=FieldType.DECIMAL, sum_of=("net", "tax"))
+    answer = {"net": found("100.00"), "tax": found("20.00"), "total": found("100.00")}
+    ask = FakeAsk({Role.EXTRACTION_WORKER: answer, Role.REASONING_WORKER: answer})
+
+    said = run(make_type(net, tax, total), ask).answers
+
+    assert {c.signals[Signal.RULES] for _, c in said if c.tier == 0} == {0.0}
+
+
+def test_for_measuring_every_tier_reads_the_whole_document() -> None:
+    answer = {"number": found("A-17", 1.0), "day": found("2026-03-14", 1.0)}
+    ask = FakeAsk({Role.EXTRACTION_WORKER: answer, Role.REASONING_WORKER: answer})
+
+    done = run(make_type(NUMBER, DAY), ask, policy=Cascade(every_tier=True))
+
+    assert ask.asked() == [("extract", ["number", "day"]), ("escalate", ["number", "day"])]
+    assert all(TEXT in call.user for call in ask.calls)
+    assert len(done.answers) == 4
+
+
+class SecondOpinion(FakeAsk):
+    """Answers `other` where the model that answered first is to be avoided."""
+
+    def __init__(self, answers: Answers, other: Mapping[str, Any] | CallError) -> None:
+        super().__init__(answers)
+        self.other = other
+
+    async def __call__(self, call: Call) -> Reply:
+        if not call.avoid:
+            return await super().__call__(call)
+        self.calls.append(call)
+        if isinstance(self.other, CallError):
+            raise self.other
+        data = {name: self.other[name] for name in call.schema["properties"]}
+        return Reply(data=data, model="second", usd=0.0, from_store=False, attempts=1)
+
+
+@pytest.mark.parametrize(
+    ("second", "stages", "agreement"),
+    [
+        ({"number": found("A-17", 0.5)}, ["extract", "agree"], 1.0),
+        ({"number": found("2026", 0.5)}, ["extract", "agree", "escalate"], 0.0),
+        (CallError.of(FailureClass.REFUSED, "nobody else"), ["extract", "agree"], None),
+    ],
+    ids=["agrees", "disagrees", "there is no other"],
+)
+def test_a_second_cheap_model_is_heard_where_the_job_says_so(
+    second: Mapping[str, Any] | CallError, stages: list[str], agreement: float | None
+) -> None:
+    answer = {"number": found("A-17")}
+    ask = SecondOpinion({Role.EXTRACTION_WORKER: answer, Role.REASONING_WORKER: answer}, second)
+
+    done = run(make_type(NUMBER), ask, policy=Cascade(agreement=True))
+
+    assert [call.stage for call in ask.calls] == stages
+    assert done.fields["number"].values == ("A-17",)
+    assert done.answers[0][1].signals.get(Signal.AGREEMENT) == agreement
+
+
+def test_token_probabilities_are_asked_for_and_heard() -> None:
+    class WithTokens(FakeAsk):
+        async def __call__(self, call: Call) -> Reply:
+            reply = await super().__call__(call)
+            text = json.dumps(reply.data)
+            return replace(reply, logprobs=tuple((char, math.log(0.9)) for char in text))
+
+    ask = WithTokens({Role.EXTRACTION_WORKER: {"number": found("A-17")}})
+
+    done = run(make_type(NUMBER), ask, policy=Cascade(token_probabilities=True))
+
+    assert [call.logprobs for call in ask.calls] == [True]
+    signals = done.answers[0][1].signals
+    assert signals[Signal.MIN_TOKEN] == pytest.approx(0.9)
+    assert signals[Signal.MEAN_TOKEN] == pytest.approx(0.9)
+
+
+def test_what_a_calibration_refuses_is_null_with_the_reason() -> None:
+    calibration = make_calibration(threshold=0.9, escalate=0.8)
+    total = FieldSpec(name="total", type=FieldType.DECIMAL, labels=("Total",))
+
+    class Small(FakeAsk):
+        async def __call__(self, call: Call) -> Reply:
+            return replace(await super().__call__(call), model="small")
+
+    ask = Small({Role.EXTRACTION_WORKER: {"total": found("120.00", 0.85)}})
+    acceptance = Acceptance(Cascade(), calibration)
+
+    done = asyncio.run(extract(Document.of("d1", TEXT), make_type(total), ask, acceptance))
+
+    assert len(ask.calls) == 1
+    result = done.fields["total"]
+    assert (result.values, result.status) == ((), "unresolved")
+    assert "confidence 0.85 is under 0.90" in str(result.reason)

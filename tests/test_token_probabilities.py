@@ -2,13 +2,18 @@
 
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llms.calls import Call
+from llms.sdk import Request
 from llms.token_probabilities import TokenProbabilities
+from schemas.roles import Role
+from tests.lake_runs import QUICK
 
 
 def tokens_of(text: str, length: int, doubtful: str = "") -> list[tuple[str, float]]:
@@ -70,3 +75,29 @@ def test_any_value_is_found_however_the_tokens_fall(value: str, length: int, is_
 
     assert found is not None
     assert found.least == 1.0
+
+
+@pytest.mark.parametrize(
+    ("is_wanted", "is_able", "rejected", "is_asked"),
+    [
+        (True, True, frozenset(), True),
+        (True, False, frozenset(), False),
+        (False, True, frozenset(), False),
+        (True, True, frozenset({"logprobs"}), False),
+    ],
+    ids=["wanted and given", "not given", "not wanted", "rejected by the provider"],
+)
+def test_they_are_asked_for_where_they_are_wanted_and_given(
+    is_wanted: bool, is_able: bool, rejected: frozenset[str], is_asked: bool
+) -> None:
+    call = Call(
+        role=Role.EXTRACTION_WORKER, stage="extract", system="s", user="u", schema_name="n",
+        schema={"type": "object"}, logprobs=is_wanted,
+    )  # fmt: skip
+    model = QUICK.model_copy(update={"logprobs": is_able})
+
+    body = json.loads(Request.of(call).body(model, rejected))
+
+    assert body.get("logprobs", False) is is_asked
+    # With or without them it is the same answer, to be paid for once.
+    assert Request.of(call).key(model) == Request.of(replace(call, logprobs=False)).key(model)
