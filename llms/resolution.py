@@ -21,6 +21,7 @@ from llms.providers import (
 from llms.ranking import Ranking, one_per_model, rank, why_not, why_not_allowed
 from llms.roles import ROLES, demands_of
 from llms.scales import ScaleError
+from llms.steadiness import kept
 from llms.unranked_roles import local_roles, offline_roles
 from schemas.job import Allow, Job
 from schemas.providers import guessed
@@ -62,6 +63,7 @@ def choose(
     ledger: Ledger | None = None,
     *,
     lane: str = "standard",
+    former: Mapping[Role, str] | None = None,
 ) -> Chosen:
     """Decide which models play which role in a run of `job`. Sends nothing, needs no key.
 
@@ -75,6 +77,8 @@ def choose(
         catalog: A catalog in place of the one that ships.
         ledger: What own calls say of models in roles.
         lane: In which lane calls are priced.
+        former: Slugs of the models that played the roles in the job's last run: one stays where
+            another is hardly better (`llms.steadiness`), and the notes say so.
 
     Raises:
         UnknownProfileError: The job's profile does not exist.
@@ -91,7 +95,7 @@ def choose(
     rankings: Mapping[Role, Ranking] = {}
     if profile.is_priced:
         rankings = _rankings(profile, job, catalog, ledger, lane, notes)
-        cast = _Casting(job, profile, catalog, ledger or {}, rankings, notes)
+        cast = _Casting(job, profile, catalog, ledger or {}, rankings, notes, former or {})
         roles = {role: cast.ranked(role) for role in Role}
         first = roles[Role.EXTRACTION_WORKER][0]
         verifiers = verifiers_for(first, cast.everybody(Role.EXTRACTION_WORKER))
@@ -189,6 +193,7 @@ class _Casting:
     ledger: Ledger
     rankings: Mapping[Role, Ranking]
     notes: list[str]
+    former: Mapping[Role, str]
 
     def ranked(self, role: Role) -> tuple[Model, ...]:
         """The models that play a role, best first; `notes` gets what is odd about them."""
@@ -196,6 +201,7 @@ class _Casting:
         own: tuple[Model, ...] = ()
         wanted = self.job.models.named.get(role)
         if wanted is None:
+            rows = self._steadied(role, rows)
             own = own_models(self.profile, self.catalog.models, role)
         elif asked := [
             m for m in own_models(self.profile, self.catalog.models) if m.name == wanted
@@ -219,6 +225,16 @@ class _Casting:
 
     def _rows(self, role: Role) -> list[CatalogModel]:
         return [c.model for c in one_per_model(self.rankings[role].candidates)]
+
+    def _steadied(self, role: Role, rows: list[CatalogModel]) -> list[CatalogModel]:
+        """The rows with the former choice first, where the one that ranks first hardly beats it."""
+        ranking = self.rankings[role]
+        old = kept(ranking.spec.priority, ranking.candidates, self.former.get(role))
+        if old is None:
+            return rows
+        row = old.candidate.model
+        self.notes.append(f"{role.value}: {row.slug} is kept: {old.why}")
+        return [row, *(other for other in rows if other.api_id != row.api_id)]
 
     def _called(self, role: Role, rows: Sequence[CatalogModel]) -> tuple[Model, ...]:
         """Each model at every provider that serves it: who fails over keeps it where it can."""

@@ -69,6 +69,21 @@ def lane_notes(job: Job, resolution: Resolution, providers: Mapping[str, Provide
             "standard price, and chosen only where the job names the lane; "
             "`docmill models refresh` may know more"
         )
+    flexing = {name for name, lane in job.wanted_lanes.items() if lane is Lane.FLEX}
+    plain = sorted(
+        {
+            f"{model.slug} at {model.provider}"
+            for stage in STAGES
+            if stage.asks in flexing
+            and (model := _asked_first(stage, resolution)) is not None
+            and lane_price(model, Lane.FLEX.value) == 1
+        }
+    )
+    if plain:
+        notes.append(
+            f"no flex price is known for {', '.join(plain)}: flex calls are booked, capped and "
+            "compared at the standard price, which is the most they can cost"
+        )
     return notes
 
 

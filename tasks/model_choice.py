@@ -30,9 +30,10 @@ def models_for(
 ) -> Resolution:
     """Decide which models a new run of a job gets; reads the lake, sends nothing.
 
-    `follow` chooses from the catalog in force and from what the lake's ledgers teach, and notes
-    what differs from the job's last run. `pin` takes models and prices over from that run, but for
-    roles whose model the job names. The partitions of one backfill all get the models of the first.
+    `follow` chooses from the catalog in force and from what the lake's ledgers teach, keeps a model
+    of the job's last run where another is hardly better, and notes what differs from that run.
+    `pin` takes models and prices over from that run, but for roles whose model the job names. The
+    partitions of one backfill all get the models of the first.
 
     Args:
         job: The job, its types spelled out.
@@ -56,7 +57,8 @@ def models_for(
     ledger = experience_of(lake) if profile.is_priced else {}
     if job.models.selection == "pin" and last is not None:
         return _pinned(job, env, last, profile, catalog, ledger)
-    chosen = choose(job, env, catalog, ledger)
+    former = {role: last.resolution.model(role).slug for role in Role} if last else {}
+    chosen = choose(job, env, catalog, ledger, former=former)
     notes = (*snapshot.notes, *_told(job, last, chosen))
     if job.models.selection == "pin":
         notes += (f"models: pin: job {job.name} has no run to take models from; they are new",)

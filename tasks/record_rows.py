@@ -43,7 +43,8 @@ def extraction_key(
         "verify": job.verify.model_dump(mode="json"),
         "seed": job.seed,
         "calibrations": {name: one.identity for name, one in (calibrations or {}).items()},
-        "decide": _decided_by(job, resolution),
+        # Who decides is left out: few records depend on it, and each of them names the model.
+        "decide": job.orchestrator.share,
         "models": {
             # By the catalog's name: the same model at another provider is no other question.
             role.value: resolution.model(role).slug
@@ -51,14 +52,6 @@ def extraction_key(
         },
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
-
-
-def _decided_by(job: Job, resolution: Resolution) -> dict[str, Any] | None:
-    """Who decides what the tiers leave open, and of how much; null where nobody does."""
-    ranked = resolution.roles.get(Role.ORCHESTRATOR, ())
-    if not ranked or not job.orchestrator.share:
-        return None
-    return {"model": ranked[0].slug, "share": job.orchestrator.share}
 
 
 def record_row(

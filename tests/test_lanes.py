@@ -129,6 +129,15 @@ def test_an_unknown_discount_is_told_to_whoever_wants_batches() -> None:
     ]
 
 
+def test_an_unknown_flex_price_is_told_to_whoever_wants_flex() -> None:
+    unknown = make_resolution(make_model(batch_discount=0.5))
+
+    (note,) = lane_notes(make_job(lane="flex"), unknown, BATCHING)
+
+    assert note.startswith("no flex price is known for sim-mini at sim: flex calls are booked")
+    assert lane_notes(make_job(lanes={"verify": "standard"}), unknown, BATCHING) == []
+
+
 def test_a_night_is_long_enough_for_batches_and_an_hour_is_not(tmp_path: Path) -> None:
     job = make_job(ready_by="2026-07-11T00:00+00:00")
 

@@ -106,6 +106,48 @@ def test_the_reason_is_the_one_that_decided(
     assert re.search(why, night(job, env).notes[0])
 
 
+def ranked_second(manifest: Manifest) -> str:
+    return manifest.resolution.roles[Role.EXTRACTION_WORKER][1].slug
+
+
+@pytest.mark.parametrize(("discount", "changes"), [(0.001, False), (0.5, True)])
+def test_a_night_does_not_change_models_for_a_hairs_breadth(
+    tmp_path: Path, env: Env, discount: float, changes: bool
+) -> None:
+    job = make_lake_job(tmp_path)
+    first = night(job, env)
+    old, rival = extractor(first), ranked_second(first)
+    was = next(model for model in CATALOG.models if model.slug == old)
+
+    def rivalling(model: CatalogModel) -> CatalogModel:
+        # The same model under another name, a little cheaper.
+        if model.slug != rival:
+            return model
+        assert was.input_price is not None
+        assert was.output_price is not None
+        return replace(
+            was,
+            slug=rival,
+            name=model.name,
+            api_id=model.api_id,
+            input_price=was.input_price * (1 - discount),
+            output_price=was.output_price * (1 - discount),
+        )
+
+    refresh(env, rivalling)
+    second, third = night(job, env), night(job, env)
+
+    assert extractor(second) == extractor(third) == (rival if changes else old)
+    told = [note for note in second.notes if note.startswith("extraction_worker: ")]
+    if changes:
+        assert told[0].startswith(f"extraction_worker: {old} -> {rival} because it ranks higher")
+    else:
+        assert told[0].startswith(
+            f"extraction_worker: {old} is kept: {rival} now ranks first by cost, but not by 10%"
+        )
+        assert ASKED_ANEW not in second.notes
+
+
 def test_a_change_of_a_role_that_no_record_depends_on_asks_nothing_anew(
     tmp_path: Path, env: Env
 ) -> None:

@@ -59,7 +59,6 @@ class TestExtractionKey:
             {"verify": {"share": 0.5}},
             {"seed": 7},
             {"models": {"extraction_worker": "offline-careful"}},
-            {"models": {"orchestrator": "offline-quick"}},
             {"orchestrator": {"share": 0.5}},
         ],
         ids=[
@@ -73,7 +72,6 @@ class TestExtractionKey:
             "share of checks",
             "seed",
             "model",
-            "model that decides",
             "share of decisions",
         ],
     )
@@ -92,19 +90,13 @@ class TestExtractionKey:
             {"report": {"title": "Another"}},
             {"analysis": {"max_insights": 0}},
             {"parsing": {"workers": 1}},
-            {"models": {"tool_worker": "offline-quick"}},
+            {"models": {"orchestrator": "offline-quick"}},
             {"orchestrator": {"budget_usd": 3}},
         ],
         ids=lambda changes: next(iter(changes)),
     )
     def test_what_does_not_is_not(self, changes: dict[str, Any]) -> None:
         assert key(make_job(**changes)) == key(make_job())
-
-    def test_who_decides_nothing_is_no_part_of_it(self) -> None:
-        nothing = {"orchestrator": {"share": 0}}
-        other = {**nothing, "models": {"orchestrator": "offline-quick"}}
-
-        assert key(make_job(**nothing)) == key(make_job(**other))
 
     def test_other_prompts_are_another_question(self, monkeypatch: pytest.MonkeyPatch) -> None:
         before = key(make_job())
