@@ -96,6 +96,7 @@ class Sender:
         self._now = now
         self._keys = _checked_keys(resolution, providers, env)
         self._endpoints: dict[tuple[str, Lane], LaneEndpoint] = {}
+        self._limiter_of: dict[tuple[str, str], Limiter] = {}
 
     async def send(
         self, call: Call, request: Request, model: Model, *, number: int, lost_usd: float
@@ -149,7 +150,8 @@ class Sender:
         most_output = output_limit(model, request.max_output_tokens)
         # A token is never shorter than a byte, whatever the script: a true upper bound.
         worst_usd = worst_case_usd(model, size, most_output)
-        tokens = estimate_tokens(size) + limiter.expected_output(call.stage, most_output)
+        estimated = estimate_tokens(size)
+        expected = limiter.expected(call.stage, estimated=estimated, most_output=most_output)
         row = self._row(call, request, model, number)
         row.lane = lane.value
         pays = worst_usd > 0
@@ -165,7 +167,9 @@ class Sender:
                     worst_usd, row.request_key, in_batch=is_batched
                 )
                 if not is_batched:  # a batch has limits of its own
-                    permit = await limiter.acquire(tokens)
+                    permit = await limiter.acquire(
+                        *expected, most_output=most_output, stage=call.stage
+                    )
             endpoint = self._endpoint(model.provider, lane)
             row.started_at, started = self._now(), self._clock()
             is_sent = True
@@ -184,7 +188,7 @@ class Sender:
             if pays:
                 self._store.settle_later(charge, key=row.request_key)
             if permit is not None:
-                limiter.settle(permit, tokens if is_sent else 0)
+                limiter.settle(permit, *(expected if is_sent else ()))
             if is_sent:
                 row.outcome, row.usd, row.usd_is_upper_bound = CANCELLED, worst_usd, worst_usd > 0
                 self.attempts.append(row)
@@ -192,7 +196,8 @@ class Sender:
         row.latency_ms = (self._clock() - started) * 1000
         if isinstance(raw, RawResponse):
             row.status = raw.status
-            limiter.learn(raw.headers)
+            if raw.status != 429:  # what a refusal says is taken in below
+                limiter.learn(raw.headers, permit)
         outcome = read_outcome(raw, endpoint)
         if isinstance(outcome, Answer):
             outcome = _with_counts(outcome, size)
@@ -210,23 +215,23 @@ class Sender:
                 asked = (model.provider, model.api_id, lane)
                 latency_s = row.latency_ms / 1000
                 self._deadlines.answered(asked, call.stage, latency_s, outcome.output_tokens)
-            limiter.observe_output(call.stage, outcome.output_tokens)
-            used = outcome.input_tokens + outcome.output_tokens
+            used = outcome.input_tokens, outcome.output_tokens
+            limiter.observe(call.stage, estimated, *used)
         else:
             row.outcome, row.message = outcome.failure_class.value, outcome.message
             row.usd = worst_usd if outcome.may_have_cost else 0.0
             row.usd_is_upper_bound = row.usd > 0
-            used = tokens if outcome.may_have_cost else 0
+            used = expected if outcome.may_have_cost else (0, 0)
             is_throttled = outcome.failure_class is FailureClass.RATE_LIMITED
             if permit is not None and is_throttled and not outcome.is_unexecuted:
-                limiter.throttled(permit)
+                limiter.throttled(permit, raw.headers if isinstance(raw, RawResponse) else None)
         if pays and reservation.is_pending:
             # It lay in a batch that another run pays, or in none: nothing is held for it here.
             row.from_store = isinstance(outcome, Answer)
             row.stored_usd, row.usd, row.usd_is_upper_bound = row.usd, 0.0, False
         charge = self._budget.settle(reservation, row.usd)
         if permit is not None:
-            limiter.settle(permit, used)
+            limiter.settle(permit, *used)
         if row.usd or not (isinstance(outcome, Failure) and outcome.is_unexecuted):
             self.attempts.append(row)
         if isinstance(outcome, Failure):
@@ -282,14 +287,11 @@ class Sender:
 
     def limiter(self, model: Model) -> Limiter:
         """The limiter of a model at its provider."""
-        provider = self._providers[model.provider]
-        return self._limiters.limiter(
-            model.provider,
-            model.api_id,
-            requests_per_minute=provider.requests_per_minute,
-            tokens_per_minute=provider.tokens_per_minute,
-            in_flight=provider.in_flight,
-        )
+        name = (model.provider, model.api_id)
+        if name not in self._limiter_of:
+            provider, key = self._providers[model.provider], self._keys[model.provider]
+            self._limiter_of[name] = self._limiters.limiter(provider, model.api_id, key)
+        return self._limiter_of[name]
 
     def url(self, model: Model) -> str:
         """Where a model is called, as messages may show it."""

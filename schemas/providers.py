@@ -104,6 +104,14 @@ class _Fields(_Frozen):
         default=None, gt=0, description="Limit per model; null learns it from the answers."
     )
     tokens_per_minute: int | None = Field(
+        default=None,
+        gt=0,
+        description="Limit per model, input and output together; null learns it from the answers.",
+    )
+    input_tokens_per_minute: int | None = Field(
+        default=None, gt=0, description="Limit per model; null learns it from the answers."
+    )
+    output_tokens_per_minute: int | None = Field(
         default=None, gt=0, description="Limit per model; null learns it from the answers."
     )
     in_flight: int | None = Field(

@@ -18,6 +18,7 @@ from llms.limits import Limiters
 from llms.providers import providers_of
 from llms.responses import ResponseStore
 from llms.service_lanes import Lanes
+from llms.shared_limits import SharedLimits
 from llms.stopping import Stop
 from schemas.ledger import Attempt
 from schemas.manifest import Manifest, RunStatus
@@ -72,6 +73,8 @@ class Runtime:
             monthly_cap_usd=manifest.job.monthly_budget_usd,
         )
         self.decisions = Decisions(manifest, lake, sharers)
+        # Jobs of one name in two lakes are two jobs.
+        self.limiters = Limiters(shared=SharedLimits(self.store, f"{lake.url} {manifest.job.name}"))
         self.shards_at_once = threading.BoundedSemaphore(shards_at_once(manifest.job))
         self._attempts: defaultdict[str | None, list[Attempt]] = defaultdict(list)
         self._stop = Stop()
@@ -97,7 +100,7 @@ class Runtime:
             resolution=self.manifest.resolution,
             store=self.store,
             budget=self.budget,
-            limiters=Limiters(),
+            limiters=self.limiters,
             providers=providers,
             env=keys(),
             lanes=Lanes(
@@ -178,6 +181,7 @@ class Runtime:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+        self.limiters.close()
         self.store.close()
 
 

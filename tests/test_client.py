@@ -176,13 +176,15 @@ def test_who_waits_for_a_cancelled_question_asks_it(make_bench: MakeBench) -> No
 
         # The first question hangs before it is sent: its limiter has nothing to give.
         limiter = client._sender.limiter(bench.resolution.model(Role.EXTRACTION_WORKER))
-        limiter.requests_per_minute, limiter._sleep = 1, held
+        limiter.learn({"x-ratelimit-limit-requests": "1"})
+        limiter._sleep = held
         limiter.settle(await limiter.acquire(0), 0)
         first = asyncio.create_task(client(make_call()))
         second = asyncio.create_task(client(make_call()))
         for _ in range(5):
             await asyncio.sleep(0)
-        limiter.requests_per_minute = None
+        bench.time.now += 62
+        limiter.learn({"x-ratelimit-limit-requests": "1000000"})
         first.cancel()
         return await second
 

@@ -1,0 +1,105 @@
+"""What does a provider take that does not say so? A bound learned from what it turned away."""
+
+import math
+
+MARGIN = 0.02
+"""After a refusal, the share of the measured throughput that is left out. It doubles with every
+refusal that comes before the calm of the last one is over: a bucket that was full hid its rate."""
+
+_LARGEST_MARGIN = 0.16
+
+CALM_ANSWERS = 300
+"""Answers without a refusal after which a little more is tried: what trying costs stays near one
+refusal in 300 answers."""
+
+EAGER_S = 60.0
+EAGER_ANSWERS = 10
+EAGER_PAUSE_S = 2.0
+"""More is tried already so soon for a minute after the first refusal, when little is known, and
+while less is sent than has gone through in a minute before."""
+
+_NEARLY = 0.95
+
+_FIRST_STEP = 0.02
+_FIRST_EAGER_STEP = 0.25
+_LARGEST_STEP = 0.5
+
+_LONG_S = 5.0
+"""A provider that takes nothing for so long counts in windows longer than the measured seconds."""
+
+
+class Ceiling:
+    """The most of one kind that may go in a minute, or be in flight, as far as refusals have shown.
+
+    A refusal brings it down to what was measured to have been taken, less a margin, so that the
+    way back up is short. Then it rises in steps that double, the first after `CALM_ANSWERS` answers
+    without a refusal: close below a limit that stands it hardly moves, and a limit that was
+    lifted is found in a dozen steps. Refusals without an answer between them are one event: a
+    provider that takes nothing for a while is waited for, not read as one that takes little.
+    """
+
+    __slots__ = (
+        "_calm",
+        "_eager_until",
+        "_margin",
+        "_minute",
+        "_proven",
+        "_step",
+        "_stepped_at",
+        "value",
+    )
+
+    def __init__(self) -> None:
+        self.value = math.inf
+        self._calm = 0
+        self._eager_until = math.inf
+        self._margin = MARGIN
+        self._minute = math.inf
+        self._proven = 0.0
+        self._step = 0.0
+        self._stepped_at = -math.inf
+
+    def refused(self, minute: float, recent: float, now: float, *, trouble_s: float) -> None:
+        """Something was turned away.
+
+        Args:
+            minute: What was taken in the last minute.
+            recent: What would be taken in a minute at the pace of the last seconds.
+            now: The time.
+            trouble_s: For how long nothing has been taken, or 0.
+        """
+        if not trouble_s:
+            self._minute = minute
+            # A few seconds may have been spent waiting; half of a whole minute's is no accident.
+            self._proven = max(minute, self._proven / 2)
+            self._lower(max(recent, minute / 2), now)
+        elif trouble_s < _LONG_S:
+            # Others that were refused together with the first one have been taken off by now.
+            self._minute = min(self._minute, minute)
+        else:
+            # What the last seconds took was a burst; the minute before is what it takes.
+            taken = min(self._minute, max(minute, self._proven))
+            self.value = min(self.value, max(taken * (1 - MARGIN), 1.0))
+
+    def answered(self, now: float) -> None:
+        """Something was taken."""
+        self._calm += 1
+        is_eager = now < self._eager_until or self.value < _NEARLY * self._proven
+        if self._calm < (EAGER_ANSWERS if is_eager else CALM_ANSWERS):
+            return
+        if is_eager and now - self._stepped_at < EAGER_PAUSE_S:
+            return
+        self.value *= 1 + (max(self._step, _FIRST_EAGER_STEP) if is_eager else self._step)
+        self._calm, self._stepped_at, self._margin = 0, now, MARGIN
+        self._step = min(2 * self._step, _LARGEST_STEP) if not is_eager else self._step
+
+    def lift(self) -> None:
+        """Forget it: something better is known."""
+        self.value = math.inf
+
+    def _lower(self, measured: float, now: float) -> None:
+        self._eager_until = min(self._eager_until, now + EAGER_S)
+        self.value = max(min(self.value, measured) * (1 - self._margin), 1.0)
+        self._margin = min(2 * self._margin, _LARGEST_MARGIN)
+        self._step = _FIRST_STEP
+        self._calm, self._stepped_at = 0, now
