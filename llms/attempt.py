@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -120,13 +121,8 @@ class Sender:
         asked = request.key(model)
         while True:
             lane = self._lanes.lane(call.stage, model.provider, model.api_id, asked)
-            room = self._lanes.room(lane)
-            with self._stop.waiting():
-                await room.__aenter__()
-            try:
-                sent = await self._send(lane, call, request, model, number, lost_usd)
-            finally:
-                await room.__aexit__(None, None, None)
+            async with AsyncExitStack() as room:
+                sent = await self._send(lane, call, request, model, number, lost_usd, room)
             if not isinstance(sent.outcome, Failure) or not sent.outcome.is_unexecuted:
                 self._lanes.answered(lane, asked)
                 return sent
@@ -140,8 +136,11 @@ class Sender:
         model: Model,
         number: int,
         lost_usd: float,
+        room: AsyncExitStack,
     ) -> Sent:
-        """Send a request in one lane, as `send` says."""
+        """Send a request in one lane, as `send` says; `room` keeps its place among those in flight
+        from the moment it may be paid until its answer is stored.
+        """
         limiter = self.limiter(model)
         model = in_lane(model, lane)
         without = frozenset(limiter.rejected)
@@ -166,6 +165,7 @@ class Sender:
                 reservation = await self._budget.acquire(
                     worst_usd, row.request_key, in_batch=is_batched
                 )
+                await room.enter_async_context(self._lanes.room(lane))
                 if not is_batched:  # a batch has limits of its own
                     permit = await limiter.acquire(
                         *expected, most_output=most_output, stage=call.stage

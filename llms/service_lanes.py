@@ -53,7 +53,7 @@ class LanePlan:
         leave_at: When batches are cancelled and their rest is sent online, in seconds since the
             epoch; null waits for every batch.
         round_s: How long a batch is expected to take: none is begun that would pass `leave_at`.
-        online: Requests in flight outside of batches, where these keep many documents waiting.
+        online: Requests in flight outside of batches; null for any number.
     """
 
     lanes: Mapping[str, Lane] = field(default_factory=dict)

@@ -329,7 +329,8 @@ class Job(_Frozen):
         default=64,
         ge=1,
         le=4096,
-        description="Documents in flight, in all processes of a run together.",
+        description="Requests in flight outside of batches, in all processes of a run together. "
+        "Half as many documents again are prepared or written meanwhile.",
     )
     processes: int | None = Field(
         default=None,

@@ -22,6 +22,9 @@ SHARDS_AT_ONCE = 4
 MOST_SHARDS_AT_ONCE = 256
 """Shards in work at once while documents wait for batches; each keeps a thread waiting."""
 
+_LEAST_PREPARED = 2
+"""Documents in work beside those with a request in flight, however few these are."""
+
 USUAL_BATCH_S = 5400.0
 """How long a batch is expected to take before an own one has been seen. Assumed: OpenAI promises a
 day and says that it is often much less."""
@@ -124,13 +127,12 @@ def plan_lanes(
     needs = stage_needs(job, manifest.resolution, providers, manifest.ingest.done)
     left_s = None if end is None else end - now
     choice = choose_lanes(needs, wanted=job.wanted_lanes, left_s=left_s, batch_s=batch_s)
-    has_batches = Lane.BATCH in choice.lanes.values()
     return (
         LanePlan(
             lanes={**job.wanted_lanes, **choice.lanes},
             leave_at=None if end is None or choice.reserve_s is None else end - choice.reserve_s,
             round_s=batch_s,
-            online=job.concurrency if has_batches else None,
+            online=job.concurrency,
         ),
         choice,
     )
@@ -167,8 +169,13 @@ def may_batch(job: Job) -> bool:
 
 
 def documents_at_once(job: Job, plan: LanePlan) -> int:
-    """Documents in flight per process: those that wait for a batch cost hardly more than memory."""
-    return max(job.concurrency, job.batch_documents) if plan.has_batches else job.concurrency
+    """Documents in work: those that wait for a batch cost hardly more than memory.
+
+    Online, half as many again as may have a request in flight: while some are read, judged and
+    written to the store, others have what it takes to be sent.
+    """
+    prepared = job.concurrency + max(_LEAST_PREPARED, job.concurrency // 2)
+    return max(prepared, job.batch_documents) if plan.has_batches else prepared
 
 
 def shards_at_once(job: Job) -> int:

@@ -8,6 +8,7 @@ import time
 from collections import defaultdict
 from collections.abc import Collection, Coroutine
 from concurrent.futures import CancelledError
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -95,6 +96,7 @@ class Runtime:
         job = self.manifest.job
         providers = providers_of(self.manifest.resolution, os.environ, job.providers)
         plan, _ = plan_lanes(self.manifest, providers, self.store, now=time.time())
+        plan = replace(plan, online=-(-job.concurrency // self._sharers))
         client = Client(
             run_id=self.manifest.run_id,
             resolution=self.manifest.resolution,
@@ -112,8 +114,7 @@ class Runtime:
             ),
             stop=self._stop,
         )
-        in_flight = documents_at_once(job, plan)
-        return client, asyncio.Semaphore(-(-in_flight // self._sharers))
+        return client, asyncio.Semaphore(-(-documents_at_once(job, plan) // self._sharers))
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on the shared loop and wait for it; call it from any other thread.

@@ -161,7 +161,7 @@ def test_many_documents_wait_for_batches_and_few_for_anything_else(tmp_path: Pat
     batched, plain = make_job(lane="batch"), make_job()
 
     assert documents_at_once(batched, plan(tmp_path, batched)) == batched.batch_documents
-    assert documents_at_once(plain, plan(tmp_path, plain)) == plain.concurrency
+    assert documents_at_once(plain, plan(tmp_path, plain)) == plain.concurrency * 3 // 2
     assert shards_at_once(plain) == SHARDS_AT_ONCE
     assert shards_at_once(batched) == -(-batched.batch_documents // batched.shard_size)
     assert shards_at_once(make_job(lane="batch", shard_size=1)) == MOST_SHARDS_AT_ONCE

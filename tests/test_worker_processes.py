@@ -102,6 +102,7 @@ def test_two_processes_make_the_records_and_books_of_one(
     assert records(Lake(two.lake)) == records(Lake(one.lake))
     assert provider.stats().paid.requests == two.calls == one.calls == paid_by_one
     assert provider.stats().repeats.paid == 0
+    assert provider.stats().most_in_flight <= IN_FLIGHT
     assert (
         two.usd == pytest.approx(one.usd) == pytest.approx(ledger_usd(Lake(two.lake), two.run_id))
     )
