@@ -4,7 +4,8 @@
 
 For every count: documents are generated (not timed), a process of its own runs ingest, extraction,
 analysis and report into a new lake, as `docmill run --direct` does, and another one runs the same
-job again, with nothing new to read. Printed per run:
+job again, with nothing new to read. Extraction stays in that process (`processes: 1`), so that its
+answers can be timed; `throughput.py` measures several. Printed per run:
 
 * seconds: wall time from the start of the run to its last file, imports of the stages included;
 * peak: largest resident memory of the main process (not of parsers and helpers) in MB;
@@ -81,7 +82,9 @@ def measure(source: str, lake: str) -> dict[str, Any]:
             taken["rest"] += time.perf_counter() - at
             return reported
 
-    summary = run_pipeline(start_run(load_job(source, {"lake": lake}), env={}), Timed())
+    summary = run_pipeline(
+        start_run(load_job(source, {"lake": lake, "processes": 1}), env={}), Timed()
+    )
     seconds = time.perf_counter() - started
     if summary.status != "done":
         raise SystemExit(f"the run {summary.status}: {summary.message}")
