@@ -12,6 +12,7 @@ from flows.job_options import LaneOption, ModelOption, ReadyByOption, job_of
 from flows.models_cli import app as models_app
 from flows.plan_cli import GoalOption, plan
 from flows.replay_cli import replay
+from flows.retry_cli import retry
 from flows.running import exit_code, finish, manifest_of, run_job
 from flows.simulate_cli import simulate
 
@@ -305,6 +306,7 @@ def _backfill(plan: "Backfill", backfill_id: str | None, *, direct: bool) -> "Ba
 
 
 app.command()(replay)
+app.command()(retry)
 app.command()(plan)
 app.command("eval")(evaluate)
 app.command()(calibrate)

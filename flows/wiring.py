@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import Protocol
 
+from flows.backend import Backend
+from flows.replaying import replayed
 from llms.failures import LlmError
 from llms.providers import key, providers_of
 from schemas.job import Job
@@ -51,28 +52,6 @@ _WINDOW = 32
 """Shards whose futures are open at once; finished ones are drained before more are submitted."""
 
 _PACKAGES = ("docmill", "prefect", "openai", "polars", "pyarrow", "duckdb", "pydantic")
-
-
-class Backend(Protocol):
-    """Who runs a stage: this thread, or Prefect."""
-
-    def ingest(self, lake_url: str, run_id: str) -> IngestResult:
-        """Run the ingest stage."""
-        ...
-
-    def extract(
-        self, refs: Sequence[ShardRef], lake_url: str, run_id: str
-    ) -> Iterator[ShardResult]:
-        """Map `extract_shard` over the shards, draining results in windows, in order."""
-        ...
-
-    def analyze(self, lake_url: str, run_id: str) -> AnalysisResult:
-        """Run the analysis stage."""
-        ...
-
-    def report(self, lake_url: str, run_id: str) -> dict[str, str]:
-        """Run the report stage."""
-        ...
 
 
 class Direct:
@@ -155,7 +134,9 @@ def start_run(
     now = datetime.now(UTC)
     if run_id is not None and lake.exists(lake.run(run_id, MANIFEST)):
         pinned = read_manifest(lake, run_id)
-        _check_resumable(lake, pinned)
+        is_replay = pinned.retry is not None and pinned.status is RunStatus.DONE
+        if not is_replay:
+            _check_resumable(lake, pinned)
         _check_keys(pinned.resolution, pinned.job, env)
         book_lost(lake, run_id)
         caps = {
@@ -163,7 +144,8 @@ def start_run(
             "monthly_budget_usd": job.monthly_budget_usd,
         }
         kept = pinned.job.model_copy(update=caps)
-        manifest = pinned.model_copy(update={"job": kept, "status": RunStatus.RUNNING})
+        status = pinned.status if is_replay else RunStatus.RUNNING
+        manifest = pinned.model_copy(update={"job": kept, "status": status})
     else:
         resolution = resolution or resolve_models(job, env, parent=parent)
         certified = certified or calibrations_for(lake, job, resolution)
@@ -251,7 +233,8 @@ def run_pipeline(manifest: Manifest, backend: Backend) -> RunSummary:
     lake = Lake(manifest.job.lake)
     try:
         try:
-            manifest = _stages(manifest, lake, backend)
+            stages = replayed if manifest.retry else _stages
+            manifest = stages(manifest, lake, backend)
         finally:
             left = close_runtime(manifest.job.lake, manifest.run_id)
             if left:
@@ -270,6 +253,10 @@ def _cut_short(lake: Lake, run_id: str, error: str) -> Manifest:
     It has failed, unless the process was told to stop: then it is parked, whatever came of that.
     """
     manifest = read_manifest(lake, run_id)
+    if manifest.status is RunStatus.DONE:
+        # A replay of dead letters that has changed nothing yet: the report stands as it was.
+        status = RunStatus.PARKED if INTERRUPTION.is_asked else RunStatus.FAILED
+        return manifest.model_copy(update={"status": status, "error": error})
     if lake.exists(lake.run(run_id, "sources.parquet")):
         cost = run_cost(lake, manifest, manifest.shards)
         manifest = manifest.model_copy(update={"cost": cost})

@@ -155,3 +155,50 @@ class Breaker:
         has_answered = self._answered_at > -math.inf
         most = _FAILURES if has_answered else _FAILURES_AT_FIRST
         return self._failures >= most or self._unreachable >= _FAILURES_UNREACHABLE
+
+
+class Breakers:
+    """The breakers of all providers, by their base URL; thread-safe.
+
+    Args:
+        clock: Seconds that only ever grow.
+    """
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._breakers: dict[str, Breaker] = {}
+        self._lock = threading.Lock()
+
+    def of(self, base_url: str) -> Breaker:
+        """The breaker of the provider at a URL, whatever it is called in which run."""
+        with self._lock:
+            if base_url not in self._breakers:
+                self._breakers[base_url] = Breaker(clock=self._clock)
+            return self._breakers[base_url]
+
+
+class _Shared:
+    """The breakers of this process and how many use them."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.users = 0
+        self.breakers = Breakers()
+
+
+_shared = _Shared()
+
+
+def join_breakers() -> Breakers:
+    """The breakers of this process; to be left again."""
+    with _shared.lock:
+        _shared.users += 1
+        return _shared.breakers
+
+
+def leave_breakers() -> None:
+    """Use them no more; the last one leaves nothing behind for those who come later."""
+    with _shared.lock:
+        _shared.users -= 1
+        if not _shared.users:
+            _shared.breakers = Breakers()

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import httpx2
 
 from llms.attempt import Sender, Sent
+from llms.breaker import Breaker, Breakers
 from llms.budget import Budget
 from llms.calls import Call, Reply
 from llms.candidates import Candidates
@@ -33,10 +34,6 @@ IsStale = Callable[[Call, StoredResponse, bool], bool]
 """Whether a stored answer of a call, which is usable or not, is to be asked for anew."""
 
 
-def _never(_call: Call, _stored: StoredResponse, _is_usable: bool) -> bool:
-    return False
-
-
 class _Answered(NamedTuple):
     reply: Reply
     model: Model
@@ -56,7 +53,7 @@ class Client:
         resolution: Which models play which role.
         store: What has been answered and paid for.
         budget: The run's money; shared by every client of the run.
-        limiters: Limits and breakers; shared by every client of the process.
+        limiters: The limits; shared by every client of the process.
         providers: The providers of the resolution's models, by name.
         env: Where keys are looked up.
         clock: Seconds that only ever grow.
@@ -68,6 +65,7 @@ class Client:
         timeout_s: Longest time one attempt may take, in seconds.
         deadlines: How long attempts may take; without, by what this client sees itself.
         stop: Whether to send no more.
+        breakers: Which providers are down; shared by every client of the process.
         is_stale: Which stored answers are asked for anew; none, unless somebody wants to retry.
 
     Raises:
@@ -93,14 +91,16 @@ class Client:
         timeout_s: float = CEILING_S,
         deadlines: Deadlines | None = None,
         stop: Stop | None = None,
-        is_stale: IsStale = _never,
+        breakers: Breakers | None = None,
+        is_stale: IsStale | None = None,
     ) -> None:
         self._resolution = resolution
         self._candidates = Candidates(resolution)
         self._is_stale = is_stale
         self._stop = stop or Stop()
         self._store = store
-        self._limiters = limiters
+        self._providers = providers
+        self._breakers = breakers or Breakers(clock=clock)
         self._clock = clock
         self._sleep = sleep
         self._rng = rng or random.Random()  # noqa: S311 - lengths of pauses, no secrets
@@ -177,7 +177,7 @@ class Client:
         """
         since = error.unanswered.since
         for provider in error.unanswered.providers:
-            breaker = self._limiters.breaker(provider)
+            breaker = self._breaker(provider)
             while breaker.answered_at < since and not breaker.is_confirmed:
                 if (wait_s := breaker.wait_s()) > 0:
                     await self._pause(wait_s)
@@ -234,7 +234,9 @@ class Client:
     ) -> StoredResponse | None:
         """The stored answer of a model, unless it is stale: that one is forgotten."""
         found = await self._store.get(request.key(model))
-        if found is None or not self._is_stale(call, found, _is_usable(found, request)):
+        if found is None or self._is_stale is None:
+            return found
+        if not self._is_stale(call, found, _is_usable(found, request)):
             return found
         await self._store.forget(found)
         # What it cost belongs to the answer that takes its place.
@@ -291,7 +293,7 @@ class Client:
         if found is not None:
             trail.usd += found.usd + found.lost_usd
             return found, self._sender.book_stored(call, request, model, found)
-        breaker = self._limiters.breaker(model.provider)
+        breaker = self._breaker(model.provider)
         while True:
             if (wait_s := breaker.wait_s()) > 0:
                 if breaker.is_given_up or self._is_any_up(model, others):
@@ -316,7 +318,7 @@ class Client:
 
     async def _attempt(self, call: Call, request: Request, model: Model, trail: Trail) -> Sent:
         """Send a request once; breaker and trail learn what came of it."""
-        breaker = self._limiters.breaker(model.provider)
+        breaker = self._breaker(model.provider)
         trail.sent += 1
         sent = await self._sender.send(
             call, request, model, number=trail.sent, lost_usd=trail.lost_usd
@@ -341,6 +343,9 @@ class Client:
             breaker.succeeded()
         return sent
 
+    def _breaker(self, provider: str) -> Breaker:
+        return self._breakers.of(self._providers[provider].base_url)
+
     async def _pause(self, seconds: float) -> None:
         with self._stop.waiting():
             await self._sleep(seconds)
@@ -348,7 +353,7 @@ class Client:
     def _is_any_up(self, model: Model, others: Sequence[Model]) -> bool:
         """Whether a model further down is served by another provider that is not down."""
         return any(
-            other.provider != model.provider and not self._limiters.breaker(other.provider).is_open
+            other.provider != model.provider and not self._breaker(other.provider).is_open
             for other in others
         )
 
@@ -357,7 +362,7 @@ class Client:
     ) -> CallError:
         status = f", HTTP status {failure.status}" if failure.status not in (None, 200) else ""
         times = f", after {trail.sent} attempts" if trail.sent > 1 else ""
-        breaker = self._limiters.breaker(model.provider)
+        breaker = self._breaker(model.provider)
         is_outage = failure.failure_class in OUTAGES
         is_down = is_outage and breaker.is_open
         return CallError.of(

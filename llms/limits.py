@@ -1,11 +1,10 @@
-"""Which limits hold where? One limiter per model and one breaker per provider, for a process."""
+"""Which limits hold where? One limiter per model at a provider, for a process."""
 
 import asyncio
 import threading
 import time
 from collections.abc import Awaitable, Callable
 
-from llms.breaker import Breaker
 from llms.limit_share import Share
 from llms.limiter import Limiter, Permit
 from llms.rates import WINDOW_S
@@ -16,7 +15,7 @@ __all__ = ["WINDOW_S", "Limiter", "Limiters", "Permit"]
 
 
 class Limiters:
-    """The limiters and breakers of a process, shared by all its shards and event loops.
+    """The limiters of a process, shared by all its shards and event loops.
 
     Args:
         clock: Seconds that only ever grow.
@@ -35,7 +34,6 @@ class Limiters:
         self._sleep = sleep
         self._shared = shared
         self._limiters: dict[tuple[str, str], Limiter] = {}
-        self._breakers: dict[str, Breaker] = {}
         self._lock = threading.Lock()
 
     def limiter(self, provider: Provider, api_id: str, key: str = "") -> Limiter:
@@ -60,13 +58,6 @@ class Limiters:
                     share=self._share(provider, api_id, key),
                 )
             return self._limiters[name]
-
-    def breaker(self, provider: str) -> Breaker:
-        """The breaker of a provider."""
-        with self._lock:
-            if provider not in self._breakers:
-                self._breakers[provider] = Breaker(clock=self._clock)
-            return self._breakers[provider]
 
     def close(self) -> None:
         """Let go of what is shared with other processes."""

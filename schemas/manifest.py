@@ -108,6 +108,21 @@ class Cost(BaseModel):
     calls: int = 0
 
 
+class Retry(BaseModel):
+    """A replay of a run's dead letters that is under way, or was broken off.
+
+    Answers that were stored before `since` and are of no use are asked for anew; `anew` asks for
+    all answers anew.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    since: datetime
+    anew: bool = False
+    failure_class: str | None = Field(default=None, description="Only letters of this class.")
+    stage: str | None = Field(default=None, description="Only letters of this stage.")
+
+
 class Manifest(BaseModel):
     """Everything needed to understand, verify and repeat a run."""
 
@@ -140,6 +155,7 @@ class Manifest(BaseModel):
     )
     notes: tuple[str, ...] = ()
     error: str | None = None
+    retry: Retry | None = Field(default=None, description="A replay that has not come to its end.")
 
 
 class RunSummary(BaseModel):

@@ -29,6 +29,7 @@ from tasks.progress import progress_of
 from tasks.record_rows import outcome_row, record_row
 from tasks.runtime import Runtime, runtime_of
 from tasks.selection import compile_globs
+from tasks.shard_versions import copy_records, newest_key, next_key
 from tasks.work import Work, for_each
 
 _READ = ["doc_id", "uri", "sha256", "parser", "text", "tokens"]
@@ -47,10 +48,11 @@ def extract_shard(ref: ShardRef, lake_url: str, run_id: str) -> ShardResult:
     runtime = runtime_of(lake_url, run_id)
     lake, manifest = runtime.lake, runtime.manifest
     progress = progress_of(run_id)
-    path = lake.outcomes(manifest.job.name, ref.shard, manifest.extraction_key)
-    known = _known_outcomes(path, ref, runtime)
+    key = newest_key(lake, manifest.job.name, ref.shard, manifest.extraction_key)
+    known = _known_outcomes(key, ref, runtime)
     wanted = _wanted(lake, ref)
-    missing = [doc_id for doc_id in wanted if doc_id not in known]
+    failed = {i for i in ref.again if i in known and known[i]["status"] == "failed"}
+    missing = [doc_id for doc_id in wanted if doc_id not in known or doc_id in failed]
     progress.advance(len(wanted) - len(missing))
     works: list[Work] = []
     attempts: list[Attempt] = []
@@ -61,9 +63,9 @@ def extract_shard(ref: ShardRef, lake_url: str, run_id: str) -> ShardResult:
         runtime.suspended = suspended_types(lake, manifest.job.name, manifest.calibrations)
         _run(works, ref.shard, runtime)
         attempts = runtime.take_attempts(missing)
-        known |= _write(works, attempts, ref, path, runtime)
+        key, known = _write(works, attempts, ref, key, failed, runtime)
         progress.spend(runtime.budget.spent_usd)
-    return _result(ref, wanted, known, works, attempts, runtime)
+    return _result(ref, wanted, key, known, works, attempts, runtime)
 
 
 def _run(works: list[Work], shard: str, runtime: Runtime) -> None:
@@ -74,14 +76,14 @@ def _run(works: list[Work], shard: str, runtime: Runtime) -> None:
         raise group.exceptions[0] from None
 
 
-def _known_outcomes(path: str, ref: ShardRef, runtime: Runtime) -> dict[str, dict[str, Any]]:
+def _known_outcomes(key: str, ref: ShardRef, runtime: Runtime) -> dict[str, dict[str, Any]]:
     """The outcomes that the lake has for the shard, but for those whose records are gone."""
     lake, manifest = runtime.lake, runtime.manifest
+    path = lake.outcomes(manifest.job.name, ref.shard, key)
     if not lake.exists(path):
         return {}
     rows = lake.read_table(path).to_pylist()
     types = {row["document_type"] for row in rows if row["status"] == "extracted"}
-    key = manifest.extraction_key
     lost = {
         name
         for name in types
@@ -219,39 +221,57 @@ _matcher = lru_cache(maxsize=256)(compile_globs)
 
 
 def _write(
-    works: list[Work], attempts: list[Attempt], ref: ShardRef, path: str, runtime: Runtime
-) -> dict[str, dict[str, Any]]:
-    """Write ledger, records and, last, outcomes; returns the shard's outcomes by document.
+    works: list[Work],
+    attempts: list[Attempt],
+    ref: ShardRef,
+    key: str,
+    failed: Collection[str],
+    runtime: Runtime,
+) -> tuple[str, dict[str, dict[str, Any]]]:
+    """Write ledger, records and, last, outcomes of a shard; returns its key and all its outcomes.
 
-    Another run may have finished some of the same documents meanwhile: what it wrote stays.
+    Another run may have finished some of the same documents meanwhile: what it wrote stays. What
+    became of documents that had `failed` goes into a new version of the shard, under a key of its
+    own, because other runs tell of the old one.
     """
     lake, manifest = runtime.lake, runtime.manifest
     add_attempts(lake, lake.attempts(manifest.run_id, ref.shard), attempts)
     per_document: dict[str | None, list[Attempt]] = {}
     for attempt in attempts:
         per_document.setdefault(attempt.doc_id, []).append(attempt)
-    with lake.locked(path.rsplit("/", 1)[0]):
-        known = _known_outcomes(path, ref, runtime)
-        finished = [w for w in works if w.parked is None and w.row["doc_id"] not in known]
-        _write_records(finished, ref, runtime)
+    job = manifest.job.name
+    with lake.locked(lake.outcomes(job, ref.shard, key).rsplit("/", 1)[0]):
+        known = _known_outcomes(key, ref, runtime)
+        old = {doc_id: row for doc_id, row in known.items() if doc_id not in failed}
+        finished = [w for w in works if w.parked is None and w.row["doc_id"] not in old]
+        again = {work.row["doc_id"] for work in finished} & set(failed)
+        if again:
+            new_key = next_key(lake, job, ref.shard, manifest.extraction_key)
+            copy_records(lake, job, ref.shard, key, new_key, known.values())
+            key = new_key
+        _write_records(finished, ref, key, runtime)
         _write_answers(finished, ref, runtime)
         outcomes = [
             _outcome(work, per_document.get(work.row["doc_id"], []), runtime) for work in finished
         ]
-        lake.write_rows(path, [*known.values(), *outcomes], OUTCOMES)
-    return known | {row["doc_id"]: row for row in outcomes}
+        kept = {doc_id: row for doc_id, row in known.items() if doc_id not in again}
+        rows = [*kept.values(), *outcomes]
+        lake.write_rows(lake.outcomes(job, ref.shard, key), rows, OUTCOMES)
+    return key, {row["doc_id"]: row for row in rows}
 
 
-def _write_records(finished: list[Work], ref: ShardRef, runtime: Runtime) -> None:
+def _write_records(finished: list[Work], ref: ShardRef, key: str, runtime: Runtime) -> None:
     lake, manifest = runtime.lake, runtime.manifest
-    key = manifest.extraction_key
     by_type: dict[str, list[Work]] = {}
     for work in finished:
         if work.failure is None and work.route is not None and work.route.document_type:
             by_type.setdefault(work.route.document_type.name, []).append(work)
     for name, members in by_type.items():
         document_type = _sure(_sure(members[0].route).document_type)
-        rows = [record_row(w.row, document_type, _sure(w.extraction), key) for w in members]
+        rows = [
+            record_row(w.row, document_type, _sure(w.extraction), manifest.extraction_key)
+            for w in members
+        ]
         path = lake.records(manifest.job.name, name, ref.shard, key)
         _append(lake, path, rows, records_schema(document_type))
 
@@ -299,6 +319,7 @@ def _append(lake: Lake, path: str, rows: list[dict[str, Any]], schema: pa.Schema
 def _result(
     ref: ShardRef,
     wanted: list[str],
+    key: str,
     known: dict[str, dict[str, Any]],
     works: list[Work],
     attempts: list[Attempt],
@@ -308,12 +329,16 @@ def _result(
     lake, manifest = runtime.lake, runtime.manifest
     mine = [known[doc_id] for doc_id in wanted if doc_id in known]
     dead = [_dead_letter(row) for row in mine if row["status"] == "failed"]
-    if dead:
-        lake.write_rows(lake.failures(manifest.run_id, ref.shard), dead, FAILURES)
+    path = lake.failures(manifest.run_id, ref.shard)
+    if dead or (ref.again and lake.exists(path)):
+        lake.write_rows(path, dead, FAILURES)
     failed: dict[str, int] = {}
     for letter in dead:
         failed[letter["class"]] = failed.get(letter["class"], 0) + 1
-    parked = [w for w in works if w.parked is not None and w.row["doc_id"] not in known]
+    waiting = [w for w in works if w.parked is not None]
+    parked = [w for w in waiting if w.row["doc_id"] not in known]
+    # A dead letter that could not be tried again is as it was, and yet somebody must be told.
+    unheard = [w for w in waiting if w.row["doc_id"] in ref.again]
     books = Books(
         inputs=len(wanted),
         done=len(mine) - len(dead),
@@ -325,17 +350,16 @@ def _result(
     return ShardResult(
         shard=ref.shard,
         documents=ref.documents,
-        outcomes=lake.outcomes(manifest.job.name, ref.shard, manifest.extraction_key),
+        outcomes=lake.outcomes(manifest.job.name, ref.shard, key),
         records={
-            name: lake.records(manifest.job.name, name, ref.shard, manifest.extraction_key)
-            for name in sorted(types)
+            name: lake.records(manifest.job.name, name, ref.shard, key) for name in sorted(types)
         },
         attempts=lake.attempts(manifest.run_id, ref.shard) if attempts else None,
         books=books,
         reused=len(wanted) - len(works),
         calls=len(paid),
         usd=sum(attempt.usd for attempt in paid),
-        parked=parked[0].parked if parked else None,
+        parked=next((w.parked for w in (*parked, *unheard)), None),
     )
 
 

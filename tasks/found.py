@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -76,12 +76,27 @@ class FoundLog:
         ]
         self._file.write(json.dumps(line) + "\n")
 
-    def write(self, index: DocumentIndex, lake: Lake, run_id: str) -> Books:
-        """Write the run's sources and dead letters, and count them."""
+    def write(
+        self, index: DocumentIndex, lake: Lake, run_id: str, *, is_part: bool = False
+    ) -> Books:
+        """Write the run's sources and dead letters, and count them.
+
+        With `is_part`, what the run has found before and is not in this log stays as it was.
+        """
         inputs = done = 0
         failed: Counter[str] = Counter()
         skipped: Counter[str] = Counter()
         with _Table(SOURCES) as sources, _Table(FAILURES) as failures:
+            if is_part:
+                mine = {line[0] for line in self._lines()}
+                for row in _rows(lake, lake.run(run_id, "sources.parquet"), mine):
+                    inputs += 1
+                    done += row["status"] in (PARSED, KNOWN)
+                    if row["status"] in (FAILED, DUPLICATE):
+                        (failed if row["status"] == FAILED else skipped)[row["reason"]] += 1
+                    sources.add(row)
+                for row in _rows(lake, lake.failures(run_id, "ingest"), mine):
+                    failures.add(row)
             for uri, status, row, doc_id, size, when, problem in self._lines():
                 inputs += 1
                 shard = index.shard_of(row) if row is not None else None
@@ -123,6 +138,13 @@ class FoundLog:
         self._file.seek(0)
         for line in self._file:
             yield json.loads(line)
+
+
+def _rows(lake: Lake, path: str, but: Collection[str]) -> Iterator[dict[str, Any]]:
+    """The rows of a table of the run, but those of some paths."""
+    for row in lake.read_table(path).to_pylist():
+        if row["uri"] not in but:
+            yield row
 
 
 def _dead_letter(doc_id: str | None, uri: str, problem: list[str]) -> dict[str, Any]:

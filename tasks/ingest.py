@@ -1,7 +1,7 @@
 """What does a run read? Discovery, parsing and sharding; every document is accounted for."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -33,11 +33,13 @@ class ShardRef:
         shard: Its name.
         documents: Where its texts lie in the lake.
         doc_ids: The documents that belong to the run, in the order of the shard; null: all.
+        again: Those of them whose dead letters are replayed.
     """
 
     shard: str
     documents: str
     doc_ids: tuple[str, ...] | None
+    again: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ def ingest(
     *,
     now: Callable[[], datetime],
     progress: Callable[[int], None] | None = None,
+    again: Mapping[str, str | None] | None = None,
 ) -> IngestResult:
     """Find the documents of a job, parse those that the lake does not hold yet, and shard them.
 
@@ -75,13 +78,16 @@ def ingest(
         run_id: The run that the list of sources and the dead letters belong to.
         now: The time that parsed documents are stamped with.
         progress: Told how many more documents are finished, whatever became of them.
+        again: Read nothing but these, of which the run could not read anything before: their id,
+            where their bytes could be had, by their path. What else the run has found stays, and
+            only shards with documents of these are returned.
 
     Raises:
         SourceError: the source is missing or empty.
         SandboxError: no parser process can be started.
         LakeError: the lake cannot be read or written.
     """
-    return _Ingest(job, lake, run_id, now, progress or (lambda count: None)).run()
+    return _Ingest(job, lake, run_id, now, progress or (lambda count: None), again).run()
 
 
 class _Ingest:
@@ -92,10 +98,13 @@ class _Ingest:
         run_id: str,
         now: Callable[[], datetime],
         progress: Callable[[int], None],
+        again: Mapping[str, str | None] | None,
     ) -> None:
+        self._again = again
         self._job, self._lake, self._run_id = job, lake, run_id
         self._now, self._progress = now, progress
-        self._index = DocumentIndex.of_lake(lake, job)
+        tried = frozenset(filter(None, again.values())) if again else frozenset[str]()
+        self._index = DocumentIndex.of_lake(lake, job, but=tried)
         self._shard: list[dict[str, Any]] = []
         self._shard_rows: list[int] = []
         self._shard_chars = 0
@@ -112,7 +121,8 @@ class _Ingest:
                     self._progress(1)
                 self._close_shard()
                 self._write_unreadable()
-            books = log.write(self._index, self._lake, self._run_id)
+            is_part = self._again is not None
+            books = log.write(self._index, self._lake, self._run_id, is_part=is_part)
         sources = self._lake.run(self._run_id, "sources.parquet")
         return IngestResult(books, tuple(self._shard_refs()), sources)
 
@@ -121,6 +131,8 @@ class _Ingest:
         leave_out = self._lake.root if self._lake.is_local else None
         found_all = discover(self._job.source, leave_out=leave_out)
         for number, found in enumerate(found_all, start=1):
+            if self._again is not None and found.uri not in self._again:
+                continue
             if found.data is None:
                 log.add(found, FAILED)
                 self._progress(1)
@@ -137,7 +149,7 @@ class _Ingest:
                 else:
                     log.add(found, KNOWN, seen.row, sha256)
                     self._progress(1)
-            if number == self._job.source.limit:
+            if number == self._job.source.limit and self._again is None:
                 return
 
     def _keep(self, found: Found, row: int, sha256: str, parsed: Parsed) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 from array import array
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -83,10 +83,13 @@ class DocumentIndex:
         self.shard_paths: list[str] = []
 
     @classmethod
-    def of_lake(cls, lake: Lake, job: Job) -> "DocumentIndex":
+    def of_lake(
+        cls, lake: Lake, job: Job, *, but: Collection[str] = frozenset()
+    ) -> "DocumentIndex":
         """Everything that `job` has parsed before and would parse alike today.
 
-        Only three narrow columns are read of each shard.
+        Only three narrow columns are read of each shard. What is known of the documents `but` as
+        being unreadable is left out, so that they are tried again.
         """
         index = cls()
         for path in lake.find(f"documents/{job.name}", ".parquet"):
@@ -98,7 +101,8 @@ class DocumentIndex:
         for path in lake.find(f"documents/{job.name}/unreadable", ".parquet"):
             table = lake.read_table(path, ["sha256", "parser", "class", "message"])
             for row in table.to_pylist():
-                index._add_unreadable(row, job.parsing)
+                if doc_id_of(row["sha256"]) not in but:
+                    index._add_unreadable(row, job.parsing)
         return index
 
     def _add_unreadable(self, line: dict[str, str], parsing: Parsing) -> None:

@@ -9,20 +9,23 @@ from collections import defaultdict
 from collections.abc import Collection, Coroutine
 from concurrent.futures import CancelledError
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from llms.breaker import join_breakers, leave_breakers
 from llms.budget import Budget
+from llms.calls import Call
 from llms.client import Client
 from llms.failures import CallError, FailureClass
 from llms.limits import Limiters
 from llms.providers import providers_of
-from llms.responses import ResponseStore
+from llms.responses import ResponseStore, StoredResponse
 from llms.service_lanes import Lanes
 from llms.shared_limits import SharedLimits
 from llms.stopping import Stop
 from schemas.ledger import Attempt
-from schemas.manifest import Manifest, RunStatus
+from schemas.manifest import Manifest, Retry, RunStatus
 from storage.manifests import read_manifest
 from storage.store import Lake
 from tasks.decisions import Decisions
@@ -78,6 +81,7 @@ class Runtime:
         self.limiters = Limiters(shared=SharedLimits(self.store, f"{lake.url} {manifest.job.name}"))
         self.shards_at_once = threading.BoundedSemaphore(shards_at_once(manifest.job))
         self._attempts: defaultdict[str | None, list[Attempt]] = defaultdict(list)
+        self._breakers = join_breakers()
         self._stop = Stop()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._loop = asyncio.new_event_loop()
@@ -113,6 +117,8 @@ class Runtime:
                 budget=self.budget,
             ),
             stop=self._stop,
+            breakers=self._breakers,
+            is_stale=partial(_is_stale, retry) if (retry := self.manifest.retry) else None,
         )
         return client, asyncio.Semaphore(-(-documents_at_once(job, plan) // self._sharers))
 
@@ -179,11 +185,17 @@ class Runtime:
             self.store.end_run(manifest.run_id)
 
     def _end(self) -> None:
+        leave_breakers()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
         self.limiters.close()
         self.store.close()
+
+
+def _is_stale(retry: Retry, _call: Call, stored: StoredResponse, is_usable: bool) -> bool:
+    """Whether a replay asks for an answer anew that was there before it began."""
+    return stored.stored_at < retry.since.timestamp() and (retry.anew or not is_usable)
 
 
 def _collect_seldom() -> None:

@@ -8,6 +8,7 @@ from storage.manifests import read_manifest, write_manifest
 from storage.store import Lake
 from tasks import extract
 from tasks.analysis import AnalysisResult, analyze
+from tasks.dead_letters import INGEST, dead_letters, meant
 from tasks.ingest import IngestResult, ShardRef, ingest
 from tasks.insights import STAGE as INSIGHTS
 from tasks.interruption import INTERRUPTION
@@ -30,13 +31,13 @@ _stopped: dict[str, CallError] = {}
 
 
 def ingest_run(lake_url: str, run_id: str) -> IngestResult:
-    """Find, parse and shard the documents of a run's job.
+    """Find, parse and shard the documents of a run's job; in a replay, only what it is about.
 
     Raises:
         CallError: Class `INTERRUPTED`: the run was told to stop; whole shards are kept.
     """
     lake = Lake(lake_url)
-    job = read_manifest(lake, run_id).job
+    manifest = read_manifest(lake, run_id)
     _stopped.pop(run_id, None)
     progress = progress_of(run_id)
     progress.enter("ingest")
@@ -45,7 +46,18 @@ def ingest_run(lake_url: str, run_id: str) -> IngestResult:
         INTERRUPTION.check()
         progress.advance(count)
 
-    result = ingest(job, lake, run_id, now=lambda: datetime.now(UTC), progress=advance)
+    again = None
+    if manifest.retry is not None:
+        letters = meant(dead_letters(lake, run_id), manifest.retry)
+        again = {row["uri"]: row["doc_id"] for _, row in letters if row["stage"] == INGEST}
+    result = ingest(
+        manifest.job,
+        lake,
+        run_id,
+        now=lambda: datetime.now(UTC),
+        progress=advance,
+        again=again,
+    )
     progress.advance(0, sum(result.books.failed.values()))
     return result
 

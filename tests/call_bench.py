@@ -10,6 +10,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from llms.breaker import Breakers
 from llms.budget import Budget
 from llms.calls import Call, Reply
 from llms.client import Client
@@ -132,6 +133,7 @@ class Bench:
         self.settings = settings
         self.store = ResponseStore(self.url)
         self.limiters = Limiters(clock=self.time, sleep=self.time.sleep)
+        self.breakers = Breakers(clock=self.time)
         self.budget = Budget(self.store, "run-1", cap_usd=self.cap_usd)
         self.clients: list[Client] = []
 
@@ -147,6 +149,7 @@ class Bench:
             "store": self.store,
             "budget": self.budget,
             "limiters": self.limiters,
+            "breakers": self.breakers,
             "providers": {
                 name: Provider(name=name, base_url=f"http://{name}/v1", key_env="TEST_KEY")
                 for name in self.names

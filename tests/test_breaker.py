@@ -4,7 +4,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from llms.breaker import _FAILURES, _FAILURES_AT_FIRST, _FIRST_PAUSE_S, Breaker
+from llms.breaker import (
+    _FAILURES,
+    _FAILURES_AT_FIRST,
+    _FIRST_PAUSE_S,
+    Breaker,
+    join_breakers,
+    leave_breakers,
+)
 from llms.failures import RULES, FailureClass
 
 
@@ -127,3 +134,18 @@ def test_a_successful_try_closes_it() -> None:
 
     assert [breaker.wait_s() for _ in range(3)] == [0, 0, 0]
     assert breaker.answered_at == clock.now
+
+
+def test_all_runs_of_a_process_share_the_breaker_of_a_url_and_leave_nothing_behind() -> None:
+    one, other = join_breakers(), join_breakers()
+    for _ in range(3):
+        one.of("http://a/v1").failed(FailureClass.UNREACHABLE)
+    is_open = (other.of("http://a/v1").is_open, other.of("http://b/v1").is_open)
+    leave_breakers()
+    leave_breakers()
+
+    later = join_breakers()
+    leave_breakers()
+
+    assert is_open == (True, False)
+    assert not later.of("http://a/v1").is_open

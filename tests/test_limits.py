@@ -485,4 +485,3 @@ def test_one_model_at_one_provider_has_one_limiter() -> None:
     assert limiters.limiter(alpha, "m") is first
     assert first.requests_per_minute == 5
     assert limiters.limiter(beta, "m") is not first
-    assert limiters.breaker("alpha") is limiters.breaker("alpha")

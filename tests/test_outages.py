@@ -7,8 +7,8 @@ from typing import Any
 import httpx2
 import pytest
 
+from llms.breaker import Breakers
 from llms.client import Client
-from llms.limits import Limiters
 from schemas.manifest import RunStatus
 from storage.store import Lake
 from tasks.verification import verify_run
@@ -25,8 +25,7 @@ def hurried(paid: PaidProvider, monkeypatch: pytest.MonkeyPatch) -> PaidProvider
     transports = {"openai": httpx2.ASGITransport(app=paid)}
     client = partial(Client, transports=transports, clock=clock, sleep=clock.sleep)
     monkeypatch.setattr("tasks.runtime.Client", client)
-    limiters = partial(Limiters, clock=clock, sleep=clock.sleep)
-    monkeypatch.setattr("tasks.runtime.Limiters", limiters)
+    monkeypatch.setattr("tasks.runtime.join_breakers", lambda: Breakers(clock=clock))
     return paid
 
 
