@@ -178,6 +178,15 @@ async def decide(
     )
 
 
+def left_open(document_type: DocumentType, extraction: Extraction, why: str) -> Extraction:
+    """An extraction whose open fields say why nobody has decided them."""
+    fields = dict(extraction.fields)
+    for dispute in disputes_of(document_type, extraction):
+        result = fields[dispute.spec.name]
+        fields[dispute.spec.name] = replace(result, reason=f"{dispute.reason}; not decided: {why}")
+    return replace(extraction, fields=fields)
+
+
 def _settled(fields: Mapping[str, FieldResult]) -> dict[str, Candidate]:
     return {
         name: Candidate(result.values, result.evidence, result.confidence, 0, result.model or "")

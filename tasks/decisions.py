@@ -9,7 +9,8 @@ import pyarrow.compute as pc
 from llms.calls import Ask
 from llms.cascade import Extraction
 from llms.extraction import Document
-from llms.orchestration import STAGE, decide, decide_call, disputes_of
+from llms.failures import JUDGED, PARKING, CallError, FailureClass
+from llms.orchestration import STAGE, decide, decide_call, disputes_of, left_open
 from llms.pricing import estimate_tokens, expected_call_usd
 from llms.sdk import Request
 from schemas.fields import DocumentType
@@ -20,6 +21,9 @@ from storage.store import Lake
 
 _PART_OF_BUDGET = 0.1
 """Of the run's budget, where the job says nothing else."""
+
+_SPARED = (PARKING | JUDGED | {FailureClass.BAD_REQUEST}) - {FailureClass.INTERRUPTED}
+"""Failures of a decision that neither the document nor the run has to suffer for."""
 
 _ANSWER_TOKENS = 80
 """Of a decision about one field, reason included, as a usual answer has them."""
@@ -78,8 +82,12 @@ class Decisions:
     ) -> Extraction:
         """Have a document decided; it stays as it is when the money for decisions is used up.
 
+        So it does when the run's money is, or when the orchestrator cannot be had: a document that
+        extraction has come to an end with is not left for later for want of a second thought. The
+        open fields say so.
+
         Raises:
-            CallError: As `llms.orchestration.decide` raises it.
+            CallError: A wrong key, or somebody has interrupted the run.
         """
         policy = self._manifest.job.cascade
         disputes = disputes_of(document_type, extraction)
@@ -96,6 +104,10 @@ class Decisions:
         decided = extraction
         try:
             decided = await decide(document, document_type, extraction, ask, policy)
+        except CallError as error:
+            if error.failure_class not in _SPARED:
+                raise
+            decided = left_open(document_type, extraction, error.failure_class.value)
         finally:
             news = decided.replies[len(extraction.replies) :]
             self._usd += sum(0.0 if reply.from_store else reply.usd for reply in news)

@@ -12,7 +12,7 @@ from typing import Any
 from llms.calibration.martingale import is_audited
 from llms.calls import Ask, Call, Reply
 from llms.extraction import Document, Question, ask_fields
-from llms.failures import CallError, FailureClass
+from llms.failures import PARKING, STOPPING, CallError, FailureClass
 from llms.judgement import Candidate
 from llms.pricing import cost_usd
 from schemas.fields import DocumentType
@@ -67,7 +67,7 @@ def shadow_run(manifest: Manifest, runtime: Runtime) -> None:
             | {"projected_usd": _projected_usd(row["doc_id"], attempts, manifest)}
             for row, one in zip(drawn, said, strict=True)
         ]
-        if any(isinstance(one, CallError) and not _is_about_document(one) for one in said):
+        if any(_ends_it(one) for one in said):
             break
     rows.sort(key=lambda row: str(row["doc_id"]))
     lake.write_rows(lake.run(manifest.run_id, SHADOW_FILE), rows, SHADOW)
@@ -159,6 +159,8 @@ async def _ask_all(
             try:
                 return await _ask(row, types[row["document_type"]], manifest, runtime.client)
             except CallError as error:
+                if error.failure_class is FailureClass.INTERRUPTED:
+                    raise
                 return error
 
     said = await asyncio.gather(*(one(row) for row in drawn))
@@ -186,15 +188,9 @@ def _by(strong: Model, said: _Said) -> _Said:
     return said
 
 
-def _is_about_document(error: CallError) -> bool:
-    return error.failure_class not in {
-        FailureClass.BUDGET,
-        FailureClass.QUOTA_EXHAUSTED,
-        FailureClass.AUTH,
-        FailureClass.BAD_REQUEST,
-        FailureClass.CONNECTION,
-        FailureClass.TIMEOUT,
-    }
+def _ends_it(said: _Said) -> bool:
+    """Whether nobody more need be asked: the money, the key or the provider is gone."""
+    return isinstance(said, CallError) and said.failure_class in STOPPING | PARKING
 
 
 def _row(

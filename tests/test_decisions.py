@@ -126,6 +126,23 @@ def test_decisions_end_where_their_money_does_and_the_run_goes_on(
     assert not any(row["stage"] == "decide" for row in rows)
 
 
+def test_a_run_that_cannot_afford_a_decision_is_not_parked_for_it(
+    tmp_path: Path, paid: PaidProvider
+) -> None:
+    source = doubtful(tmp_path, 2)
+    plain = run(make_job(source, profile="openai", orchestrator={"share": 0.0}), dict(paid.ENV))
+
+    # The store has every other answer by now: only the decisions would cost.
+    job = make_job(source, profile="openai", orchestrator={"share": 1.0}, budget_usd=plain.usd / 99)
+    done = run(job, dict(paid.ENV))
+
+    assert (done.status.value, done.extracted, done.usd) == ("done", plain.extracted, 0)
+    lake = Lake(job.lake)
+    outcomes = lake.read_table(read_manifest(lake, done.run_id).shards[0].outcomes).to_pylist()
+    failed = [row for row in outcomes if row["status"] == "failed"]
+    assert {row["failure_class"] for row in failed} == {"missing_required"}
+
+
 def test_another_share_is_another_question_and_no_share_asks_nobody(tmp_path: Path) -> None:
     source = doubtful(tmp_path, 2)
 

@@ -12,7 +12,7 @@ from llms.cascade import MISSING_REQUIRED, Extraction, extract
 from llms.extraction import Document
 from llms.failures import CallError, FailureClass
 from llms.offline.decisions import decisions_answer
-from llms.orchestration import decide, disputes_of
+from llms.orchestration import decide, disputes_of, left_open
 from llms.validation import parse_answer
 from llms.verifier import verify
 from schemas.decisions import decisions_schema
@@ -196,6 +196,16 @@ def test_what_is_wrong_with_the_run_is_not_swallowed() -> None:
 
     with pytest.raises(CallError, match="no money"):
         run(ask)
+
+
+def test_what_nobody_has_decided_says_why() -> None:
+    first, _ = run(FakeAsk({"seller": ("Nordwind GmbH", 0.1)}, {"seller": ruling(None)}))
+
+    left = left_open(TYPE, first, "budget")
+
+    assert (left.fields["seller"].reason or "").endswith("; not decided: budget")
+    assert left.failure == first.failure
+    assert left.fields["number"] == first.fields["number"]
 
 
 class TestRules:
