@@ -1,9 +1,9 @@
 """Who may send a request that several processes are about to pay for? Claims in the database.
 
 A claim says that a process is about to pay for a request; another one that wants the same answer
-waits for it instead of paying as well. A claim is worth something only while its process is alive:
-an open store is seen in the table of keepers every few seconds, and the claims of one that was
-killed fall to whoever asks next. Names can be locked in the same way.
+waits for it instead of paying as well. A claim is worth something only while its process is alive
+(`llms.keepers`): those of one that was killed fall to whoever asks next. Names can be locked in the
+same way.
 """
 
 from collections.abc import Collection, Sequence
@@ -11,7 +11,8 @@ from enum import Enum
 
 import sqlalchemy as sa
 
-from llms.response_tables import ALIVE, CLAIMS, KEEPERS, RESPONSES, upsert
+from llms import keepers
+from llms.response_tables import CLAIMS, RESPONSES, upsert
 
 _LONGEST_S = 36 * 3600.0
 """No call takes that long, batches included: an older claim was forgotten, whoever holds it."""
@@ -40,12 +41,9 @@ def take(
     wanted = list(dict.fromkeys(keys))
     answered = set(connection.execute(_ANSWERED, {"keys": wanted}).scalars())
     rows = connection.execute(_CLAIMED, {"keys": wanted}).all()
-    living: set[str] = set()
-    if rows:
-        living.update(connection.execute(ALIVE, {"since": now - dead_after_s}).scalars())
-        # Whoever asks is alive, even if it slept so long that it was not seen.
-        living.add(keeper)
-    held = {row.key for row in rows if row.keeper in living and row.claimed_at >= now - _LONGEST_S}
+    # Whoever asks is alive, even if it slept so long that it was not seen.
+    alive = keepers.living(connection, now - dead_after_s) | {keeper} if rows else set()
+    held = {row.key for row in rows if row.keeper in alive and row.claimed_at >= now - _LONGEST_S}
     outcomes: list[Claim] = []
     mine: set[str] = set()
     for key in keys:
@@ -70,21 +68,13 @@ def release(connection: sa.Connection, keys: Collection[str], keeper: str) -> No
     connection.execute(_RELEASE, {"keys": list(keys), "holder": keeper})
 
 
-def show_life(connection: sa.Connection, keeper: str, process: str, now: float) -> None:
-    """Let the other processes know that a store is open and its process alive."""
-    connection.execute(
-        upsert(KEEPERS, connection.dialect.name, "seen_at"),
-        [{"id": keeper, "process": process, "seen_at": now}],
-    )
-
-
 def leave(connection: sa.Connection, keeper: str) -> None:
-    """Take a store that is being closed out of the tables, with the claims it still has."""
+    """Give back the claims that a store which is being closed still has."""
     connection.execute(sa.delete(CLAIMS).where(CLAIMS.c.keeper == keeper))
-    connection.execute(sa.delete(KEEPERS).where(KEEPERS.c.id == keeper))
+    keepers.leave(connection, keeper)
 
 
 def sweep(connection: sa.Connection, now: float) -> None:
     """Take out what processes left behind that were killed long ago."""
     connection.execute(sa.delete(CLAIMS).where(CLAIMS.c.claimed_at < now - _LONGEST_S))
-    connection.execute(sa.delete(KEEPERS).where(KEEPERS.c.seen_at < now - _LONGEST_S))
+    keepers.sweep(connection, now - _LONGEST_S)

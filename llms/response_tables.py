@@ -94,9 +94,6 @@ CLAIMS = sa.Table(
 _ANSWER_FIELDS = tuple(field.name for field in fields(Answer))
 
 GET = sa.select(RESPONSES).where(RESPONSES.c.key == sa.bindparam("wanted"))
-ALIVE = sa.select(KEEPERS.c.id).where(KEEPERS.c.seen_at >= sa.bindparam("since"))
-"""The keepers that were seen since a time."""
-
 TOUCH = (
     sa.update(RESPONSES)
     .where(RESPONSES.c.key == sa.bindparam("touched"))

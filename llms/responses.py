@@ -1,9 +1,7 @@
 """What has been answered and paid for already? The store that every process of every run shares."""
 
 import asyncio
-import os
 import shutil
-import socket
 import time
 import uuid
 import zlib
@@ -16,7 +14,7 @@ from typing import Any, Self, TypeVar
 
 import sqlalchemy as sa
 
-from llms import claims, holds, spend
+from llms import claims, holds, keepers, spend
 from llms.claims import Claim
 from llms.database import Database
 from llms.failures import StoreError
@@ -237,7 +235,8 @@ class ResponseStore:
     def locked(self, name: str) -> Iterator[None]:
         """Keep the other users of the store, threads and processes, out of what `name` stands for.
 
-        A process that is killed inside loses the lock once it has not been seen for a minute.
+        A process that is killed inside loses the lock, at the latest once it has not been seen for
+        a minute.
         """
         key = f"lock {name}"
         pause = _FIRST_PAUSE_S
@@ -342,8 +341,7 @@ class ResponseStore:
         self._note_uses(connection, now)
         if is_paying or self._is_shown:
             self._is_shown = True
-            process = f"{socket.gethostname()}:{os.getpid()}"
-            claims.show_life(connection, self.keeper, process, now)
+            keepers.show_life(connection, self.keeper, now)
 
     def _note_uses(self, connection: sa.Connection, now: float) -> None:
         used: Counter[str] = Counter()

@@ -16,10 +16,10 @@ from dataclasses import dataclass, field, replace
 
 import sqlalchemy as sa
 
-from llms import holds
+from llms import holds, keepers
 from llms.failures import StoreError
 from llms.holds import Hold, Settlement
-from llms.response_tables import ACCOUNTS, ALIVE, LEASES, upsert
+from llms.response_tables import ACCOUNTS, LEASES, upsert
 
 UNITS_PER_USD = 10**12
 """Money is counted in whole units, so that no order of additions can drift over a cap. A price of
@@ -218,7 +218,7 @@ def apply(
     accounts = {account for draw in draws for account in draw.caps}
     book = _load(connection, touched, accounts)
     if draws:
-        book.living = set(connection.execute(ALIVE, {"since": now - dead_after_s}).scalars())
+        book.living = keepers.living(connection, now - dead_after_s)
     for charge in charges:
         book.charge(charge)
     grants = [book.draw(draw) for draw in draws]
@@ -251,7 +251,7 @@ def hold(
         The holds that were booked, and what the accounts look like.
     """
     book = _load(connection, {draw.lease}, set(draw.caps))
-    book.living = set(connection.execute(ALIVE, {"since": now - dead_after_s}).scalars())
+    book.living = keepers.living(connection, now - dead_after_s)
     room = book.room(draw)
     booked: list[Hold] = []
     for one in wanted:
