@@ -8,6 +8,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,14 +69,18 @@ def _binaries() -> Path | None:
     return max(Path("/usr/lib/postgresql").glob("*/bin"), default=None)
 
 
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[PostgresServer]:
-    """A server with an empty cluster, for the whole session; skips where none is installed."""
+class NoPostgresError(RuntimeError):
+    """PostgreSQL cannot be started here; the message says why."""
+
+
+@contextmanager
+def running_postgres() -> Iterator[PostgresServer]:
+    """A server with an empty cluster; raises `NoPostgresError` where none is installed."""
     binaries = _binaries()
     if binaries is None:
-        pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
+        raise NoPostgresError("PostgreSQL is not installed (Debian: apt-get install postgresql)")
     if os.geteuid() == 0 and shutil.which("runuser") is None:
-        pytest.skip("PostgreSQL does not run as root, and there is no runuser")
+        raise NoPostgresError("PostgreSQL does not run as root, and there is no runuser")
     # Not below pytest's own folder, which only its owner may enter.
     folder = Path(tempfile.mkdtemp(prefix="docmill-postgres-"))
     if os.geteuid() == 0:
@@ -94,10 +99,22 @@ def postgres_server() -> Iterator[PostgresServer]:
         with (folder / "data" / "postgresql.conf").open("a") as file:
             file.write(settings)
         server.control("start")
-        yield server
-        server.control("stop", "-m", "immediate")
+        try:
+            yield server
+        finally:
+            server.control("stop", "-m", "immediate")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A server with an empty cluster, for the whole session; skips where none is installed."""
+    try:
+        with running_postgres() as server:
+            yield server
+    except NoPostgresError as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture
