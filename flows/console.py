@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -117,7 +117,7 @@ def watching(run_id: str, *, quiet: bool) -> Iterator[None]:
 
 
 def _show_lines(progress: "Progress", over: threading.Event) -> None:
-    told, last = 0, time.monotonic()
+    told, heard, last = 0, 0, time.monotonic()
     is_over = False
     while not is_over:
         is_over = over.wait(_REFRESH_S)
@@ -126,6 +126,7 @@ def _show_lines(progress: "Progress", over: threading.Event) -> None:
             told, last = told + 1, time.monotonic()
             if done:
                 print(f"{stage}: {done:,} documents, {failed:,} failed", file=sys.stderr)
+        heard = _tell(progress, heard, lambda line: print(line, file=sys.stderr))
         if not is_over and time.monotonic() - last >= _LINE_EVERY_S:
             last = time.monotonic()
             print(f"{progress.stage} ... {_counts(progress)}", file=sys.stderr)
@@ -145,8 +146,9 @@ def _show_bar(progress: "Progress", over: threading.Event) -> None:
     )
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("start", total=None, counts="")
-        stage, began = "", time.monotonic()
+        stage, began, heard = "", time.monotonic(), 0
         while not over.wait(_REFRESH_S):
+            heard = _tell(progress, heard, bar.console.print)
             if progress.stage != stage:
                 stage, began = progress.stage, time.monotonic()
                 bar.reset(task, total=progress.total)
@@ -159,6 +161,14 @@ def _show_bar(progress: "Progress", over: threading.Event) -> None:
                 completed=progress.done,
                 counts=counts,
             )
+
+
+def _tell(progress: "Progress", heard: int, tell: Callable[[str], None]) -> int:
+    """Tell what has been said since; returns how much has been heard then."""
+    for sentence in progress.said[heard:]:
+        tell(f"note: {sentence}")
+        heard += 1
+    return heard
 
 
 def _counts(progress: "Progress") -> str:

@@ -26,6 +26,7 @@ from tasks.counterfactual import counterfactual
 from tasks.discovery import SourceError
 from tasks.interruption import INTERRUPTION, TOLD_TO_STOP
 from tasks.jobs import JobError, expand
+from tasks.ladder import given_up
 from tasks.lanes import check_lanes, lane_notes, shards_at_once
 from tasks.ledger_rows import add_attempts, book_lost
 from tasks.model_choice import models_for
@@ -290,6 +291,7 @@ def _stages(manifest: Manifest, lake: Lake, backend: Backend) -> Manifest:
     manifest = manifest.model_copy(
         update={
             "extract": extracted,
+            "notes": tuple(dict.fromkeys([*manifest.notes, *given_up(shards)])),
             "shards": tuple(shards),
             "cost": run_cost(lake, manifest, shards),
         }

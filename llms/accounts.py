@@ -2,11 +2,18 @@
 empty?
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
 from llms.failures import CallError, FailureClass
 from llms.spend import cap_units, in_usd
+
+
+def least_usd(amounts: Iterable[int | None]) -> float | None:
+    """The least of some amounts in units, zero at least, in US dollars; null where all are null."""
+    known = [units for units in amounts if units is not None]
+    return in_usd(max(0, min(known))) if known else None
 
 
 @dataclass(slots=True)
@@ -36,9 +43,22 @@ class Account:
         """An account with a cap in US dollars, of which nothing is known yet."""
         return cls(name, None if cap_usd is None else cap_units(cap_usd))
 
+    @property
+    def free(self) -> int | None:
+        """What may still be reserved; null without a cap."""
+        return None if self.cap is None else self.cap - self.taken - self.settled - self.reserved
+
+    def unspent(self, kept: int) -> int | None:
+        """What is left but for so much, should everything in flight here be free; null without a
+        cap.
+        """
+        if self.cap is None:
+            return None
+        return self.cap - self.taken - self.settled + self.held - kept
+
     def allows(self, units: int) -> bool:
         """Whether so much may be reserved; not after a call that cost more than its worst case."""
-        return self.cap is None or self.taken + self.settled + self.reserved + units <= self.cap
+        return self.free is None or units <= self.free
 
     def is_hopeless(self, units: int) -> bool:
         """Whether so much could not be had even if every call in flight turned out to be free."""

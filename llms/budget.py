@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from llms.accounts import Account
+from llms.accounts import Account, least_usd
 from llms.failures import CallError
 from llms.holds import Hold, Settlement, held
 from llms.responses import ResponseStore
@@ -97,8 +97,7 @@ class Budget:
         self._month = ""
         self._months: dict[str, Account] = {}
         self._this_month = self._open_month()
-        self._free = 0
-        self._wanted = 0
+        self._free = self._wanted = self._dearest = 0
         self._turn = asyncio.Lock()
         self._freed = asyncio.Event()
         self._is_low = False
@@ -120,12 +119,14 @@ class Budget:
     @property
     def remaining_usd(self) -> float | None:
         """What may still be reserved, of the run's cap and of the month's; None without a cap."""
-        left = [
-            account.cap - account.taken - account.settled - account.reserved
-            for account in (self._run, self._this_month)
-            if account.cap is not None
-        ]
-        return in_usd(max(0, min(left))) if left else None
+        return least_usd(account.free for account in self._accounts)
+
+    @property
+    def unspent_usd(self) -> float | None:
+        """What is left of the caps should everything in flight, batches included, be free, but for
+        the worst case of one more call; null without a cap.
+        """
+        return least_usd(account.unspent(self._dearest) for account in self._accounts)
 
     async def acquire(
         self, worst_usd: float, key: str = "", *, in_batch: bool = False
@@ -148,6 +149,7 @@ class Budget:
             StoreError: The book cannot be written.
         """
         units = units_at_most(worst_usd)
+        self._dearest = max(self._dearest, units)
         if (hold := self._held.pop(key, None)) is not None:
             kept = Reservation(in_usd(hold.units), hold.units, "", key)
             self._adopt(kept, hold)
@@ -270,9 +272,7 @@ class Budget:
             raise ValueError("this reservation has been settled before")
         reservation.is_open = False
         units, spent = reservation.units, units_of(actual_usd)
-        if not units:
-            return None
-        if reservation.is_pending:
+        if not units or reservation.is_pending:
             return None
         if reservation.is_held:
             month = self._months.get(reservation.month)

@@ -12,7 +12,7 @@ CANCELLING_S = 600.0
 FLEX_WAIT = 4.0
 """How many times as long as in the standard lane a call takes in the flex lane. Assumed."""
 
-_MARGIN = 1.5
+MARGIN = 1.5
 """What is expected to take an hour online is given an hour and a half."""
 
 
@@ -74,7 +74,7 @@ def choose_lanes(
     if left_s is None:
         return LaneChoice(lanes, None, "as the job says")
     online_s = sum(stage.online_s for stage in stages)
-    reserve_s = CANCELLING_S + _MARGIN * online_s
+    reserve_s = CANCELLING_S + MARGIN * online_s
     rounds = math.floor((left_s - reserve_s) / batch_s)
     rounds -= sum(lane is Lane.BATCH for lane in lanes.values())
     free = [stage for stage in stages if stage.name not in wanted]
@@ -86,7 +86,7 @@ def choose_lanes(
         return LaneChoice(lanes, reserve_s, f"there is time for batches of {names}")
     flexible = _most_saving(free, Lane.FLEX)
     slower_s = sum(stage.online_s for stage in flexible) * (FLEX_WAIT - 1)
-    if flexible and _MARGIN * (online_s + slower_s) <= left_s:
+    if flexible and MARGIN * (online_s + slower_s) <= left_s:
         for stage in flexible:
             lanes[stage.name] = Lane.FLEX
         return LaneChoice(lanes, reserve_s, "there is no time for batches, but for the flex lane")

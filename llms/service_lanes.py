@@ -3,9 +3,9 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol, Self
 
 import httpx2
@@ -135,6 +135,11 @@ class Lanes:
             is_left = self._returns[key] > 0 or (provider, api_id) in self._without_flex
             return Lane.STANDARD if is_left else wanted
         return wanted
+
+    def shift(self, stages: Collection[str], lane: Lane) -> None:
+        """Send what follows of some stages out in another lane."""
+        lanes = {**self._plan.lanes, **dict.fromkeys(stages, lane)}
+        self._plan = replace(self._plan, lanes=lanes)
 
     def room(self, lane: Lane) -> AbstractAsyncContextManager[None]:
         """What to wait for before a request goes out; batches have room for any number."""

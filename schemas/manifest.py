@@ -75,6 +75,12 @@ class ShardResult(BaseModel):
     reused: int = 0
     calls: int = 0
     usd: float = 0.0
+    notes: tuple[str, ...] = Field(
+        default=(), description="What the run has given up by then for want of money."
+    )
+    unverified: int = Field(
+        default=0, description="Verifications that were due and left out for want of money."
+    )
     parked: str | None = Field(
         default=None, description="Why documents of this shard were left for later, if any were."
     )

@@ -8,9 +8,10 @@ from typing import Any
 import pyarrow as pa
 
 from llms.acceptance import Acceptance
-from llms.calls import Ask
+from llms.calls import Ask, Call, Reply
 from llms.cascade import extract
 from llms.extraction import Document
+from llms.failures import CallError, FailureClass
 from llms.router import UNRECOGNISED, route
 from llms.verifier import Verification, how_many, margin, verify
 from schemas.fields import DocumentType
@@ -24,6 +25,7 @@ from tasks.decisions import Case, due_cases
 from tasks.ingest import ShardRef
 from tasks.interruption import INTERRUPTION, TOLD_TO_STOP
 from tasks.jobs import document_types
+from tasks.ladder import CHECKING
 from tasks.ledger_rows import add_attempts
 from tasks.progress import progress_of
 from tasks.record_rows import outcome_row, record_row
@@ -54,23 +56,27 @@ def extract_shard(ref: ShardRef, lake_url: str, run_id: str) -> ShardResult:
     failed = {i for i in ref.again if i in known and known[i]["status"] == "failed"}
     missing = [doc_id for doc_id in wanted if doc_id not in known or doc_id in failed]
     progress.advance(len(wanted) - len(missing))
+    runtime.begin_shard(len(wanted), len(missing))
     works: list[Work] = []
     attempts: list[Attempt] = []
+    unverified = 0
     if missing and INTERRUPTION.is_asked:
         works = [Work({"doc_id": doc_id}, parked=TOLD_TO_STOP) for doc_id in missing]
     elif missing:
         works = [Work(row) for row in _rows(lake, ref, set(missing))]
         runtime.suspended = suspended_types(lake, manifest.job.name, manifest.calibrations)
-        _run(works, ref.shard, runtime)
+        unverified = _run(works, ref.shard, runtime)
         attempts = runtime.take_attempts(missing)
         key, known = _write(works, attempts, ref, key, failed, runtime)
         progress.spend(runtime.budget.spent_usd)
-    return _result(ref, wanted, key, known, works, attempts, runtime)
+    done = _result(ref, wanted, key, known, works, attempts, runtime)
+    notes = tuple(runtime.ladder.notes)
+    return done.model_copy(update={"notes": notes, "unverified": unverified})
 
 
-def _run(works: list[Work], shard: str, runtime: Runtime) -> None:
+def _run(works: list[Work], shard: str, runtime: Runtime) -> int:
     try:
-        runtime.run(_process(works, shard, runtime))
+        return runtime.run(_process(works, shard, runtime))
     except BaseExceptionGroup as group:
         # A task group wraps what it raises; callers care about the first cause alone.
         raise group.exceptions[0] from None
@@ -105,8 +111,12 @@ def _rows(lake: Lake, ref: ShardRef, doc_ids: Collection[str]) -> Iterable[dict[
     return (row for row in table.to_pylist() if row["doc_id"] in doc_ids)
 
 
-async def _process(works: list[Work], shard: str, runtime: Runtime) -> None:
-    """Route and extract every document, then verify the share that is due."""
+async def _process(works: list[Work], shard: str, runtime: Runtime) -> int:
+    """Route and extract every document, then verify the share that is due.
+
+    Returns:
+        Verifications that were due and left out for want of money.
+    """
     await for_each(works, _extract_one, runtime)
     job = runtime.manifest.job
     accepted = [
@@ -114,13 +124,15 @@ async def _process(works: list[Work], shard: str, runtime: Runtime) -> None:
     ]
     accepted.sort(key=lambda w: (margin(_sure(w.extraction), job.cascade), w.row["doc_id"]))
     draw = random.Random(f"{job.seed}:{shard}").random()  # noqa: S311 - a sample, not a secret
-    due = accepted[: how_many(len(accepted), job.verify.share, draw)]
-    await for_each(due, _verify_one, runtime, is_check=True)
+    due = how_many(len(accepted), job.verify.share, draw)
+    made = accepted[: how_many(len(accepted), runtime.ladder.share(len(accepted)), draw)]
+    await for_each(made, _verify_one, runtime, is_check=True)
     if job.audit.share and runtime.manifest.calibrations:
         extracted = [w for w in accepted if w.failure is None and w.parked is None]
         await for_each(extracted, _audit_one, runtime, is_check=True)
     undecided = _undecided(works, shard, runtime)
     await for_each(undecided, _decide_one, runtime, is_check=True)
+    return due - len(made) + sum(work.is_unchecked for work in made)
 
 
 def _undecided(works: list[Work], shard: str, runtime: Runtime) -> list[Work]:
@@ -162,16 +174,39 @@ async def _extract_one(work: Work, runtime: Runtime) -> None:
         )
         work.failure = work.extraction.failure
         work.raw_answer = work.extraction.raw_answer
+    if runtime.ladder.is_watching:
+        runtime.ladder.worked(runtime.paid_usd(row["doc_id"]))
 
 
 async def _verify_one(work: Work, runtime: Runtime) -> None:
+    """Verify a record; one that there is no money for stays as it was accepted."""
+    has_checked = False
+
+    async def ask(call: Call) -> Reply:
+        nonlocal has_checked
+        reply = await runtime.client(call)
+        has_checked = True
+        return reply
+
+    try:
+        await _verify(work, ask, runtime)
+    except CallError as error:
+        # A value that has been found bad is not kept: its document waits for more money.
+        if error.failure_class is not FailureClass.BUDGET or has_checked:
+            raise
+        work.is_unchecked = True
+    if runtime.ladder.is_watching and has_checked:
+        runtime.ladder.checked(runtime.paid_usd(work.row["doc_id"], CHECKING))
+
+
+async def _verify(work: Work, ask: Ask, runtime: Runtime) -> None:
     document_type = _sure(_sure(work.route).document_type)
     document = Document.of(work.row["doc_id"], work.row["text"])
     checked: Verification = await verify(
         document,
         document_type,
         _sure(work.extraction),
-        runtime.client,
+        ask,
         _acceptance(document_type, runtime),
     )
     work.extraction, work.verdict = checked.extraction, checked.verdict

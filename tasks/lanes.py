@@ -1,10 +1,19 @@
 """In which lanes does a run call models, and how many documents wait for answers at once?"""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
 from llms.batches.book import BatchBook
-from llms.lane_choice import LaneChoice, StageNeed, choose_lanes
+from llms.lane_choice import (
+    CANCELLING_S,
+    FLEX_WAIT,
+    MARGIN,
+    LaneChoice,
+    StageNeed,
+    choose_lanes,
+)
 from llms.pricing import lane_price
 from llms.responses import ResponseStore
 from llms.service_lanes import LanePlan
@@ -28,6 +37,10 @@ _LEAST_PREPARED = 2
 USUAL_BATCH_S = 5400.0
 """How long a batch is expected to take before an own one has been seen. Assumed: OpenAI promises a
 day and says that it is often much less."""
+
+LONGEST_BATCHES_S = 86_400.0
+"""How long batches may take that a run is sent to for want of money, where it has no time to be
+ready: the day that the API promises for one."""
 
 _USUAL_CHARS = 8000
 """Characters of text of the usual document."""
@@ -154,6 +167,70 @@ def stage_needs(
         if stage.asks != "insights" and model is not None and volume.calls:
             found.setdefault(stage.asks, []).append((model, volume))
     return [_need(name, asked, pace, job, documents) for name, asked in found.items()]
+
+
+@dataclass(frozen=True, slots=True)
+class Cheaper:
+    """A lane for the rest of a run.
+
+    Attributes:
+        lane: The lane.
+        stages: What is sent there.
+        factor: What a document costs there, as a share of what it costs now.
+    """
+
+    lane: Lane
+    stages: frozenset[str]
+    factor: float
+
+
+def cheaper_lane(
+    manifest: Manifest,
+    providers: Mapping[str, Provider],
+    plan: LanePlan,
+    documents_left: float,
+    *,
+    now: float,
+) -> Cheaper | None:
+    """The cheapest lane that the rest of a run could be sent in and still be waited for.
+
+    Stages whose lane the job names stay there. Of two lanes that cost the same it is the faster.
+
+    Args:
+        manifest: The run.
+        providers: Its providers.
+        plan: The lanes it uses.
+        documents_left: Documents still to be worked on.
+        now: Seconds since the epoch.
+    """
+    job, all_documents = manifest.job, max(1, manifest.ingest.done)
+    needs = stage_needs(job, manifest.resolution, providers, all_documents)
+    free = [
+        need
+        for need in needs
+        if need.name not in job.wanted_lanes and plan.lanes.get(need.name) in (None, Lane.STANDARD)
+    ]
+    end = ready_at(job.ready_by, manifest.started_at)
+    left_s = LONGEST_BATCHES_S if end is None else end - now
+    online_s = sum(need.online_s for need in needs) * documents_left / all_documents
+    found: list[Cheaper] = []
+    for lane in (Lane.FLEX, Lane.BATCH):
+        stages = frozenset(need.name for need in free if need.saves.get(lane, 0.0) > 0)
+        rounds = len(stages) * math.ceil(documents_left / documents_at_once(job, plan))
+        waits = {
+            Lane.FLEX: MARGIN * FLEX_WAIT * online_s,
+            Lane.BATCH: rounds * plan.round_s + CANCELLING_S + MARGIN * online_s,
+        }
+        is_soon = waits[lane] <= left_s or (lane is Lane.FLEX and end is None)
+        if stages and is_soon:
+            found.append(Cheaper(lane, stages, _price_there(needs, stages, lane)))
+    return min(found, key=lambda one: one.factor, default=None)
+
+
+def _price_there(needs: Sequence[StageNeed], stages: Collection[str], lane: Lane) -> float:
+    now_usd = sum(need.usd for need in needs)
+    saved = sum(need.usd * need.saves[lane] for need in needs if need.name in stages)
+    return 1 - saved / now_usd if now_usd else 1.0
 
 
 def _may_be_batched(job: Job) -> set[str]:

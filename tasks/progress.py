@@ -16,6 +16,7 @@ class Progress:
         usd: Spent so far.
         budget_usd: What may be spent; null means no cap.
         closed: The stages that are over, with the documents each saw and failed.
+        said: What a person who watches should know, one sentence each.
     """
 
     stage: str = "start"
@@ -25,6 +26,7 @@ class Progress:
     usd: float = 0.0
     budget_usd: float | None = None
     closed: list[tuple[str, int, int]] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def enter(self, stage: str, total: int | None = None) -> None:
@@ -38,6 +40,11 @@ class Progress:
         with self._lock:
             self.done += done
             self.failed += failed
+
+    def say(self, sentence: str) -> None:
+        """Tell whoever watches."""
+        with self._lock:
+            self.said.append(sentence)
 
     def spend(self, usd: float) -> None:
         """Set what the run has spent so far."""

@@ -31,7 +31,9 @@ from storage.store import Lake
 from tasks.decisions import Decisions
 from tasks.interruption import INTERRUPTION
 from tasks.key_ring import keys
-from tasks.lanes import documents_at_once, plan_lanes, shards_at_once
+from tasks.ladder import Ladder
+from tasks.lanes import cheaper_lane, documents_at_once, plan_lanes, shards_at_once
+from tasks.progress import progress_of
 
 RESPONSES_URL = "DOCMILL_RESPONSES_URL"
 """Environment variable with the SQLAlchemy URL of a response store outside the lake."""
@@ -90,17 +92,20 @@ class Runtime:
         )
         self._thread.start()
         try:
-            self.client, self.documents_in_flight = self.run(self._start())
+            self.client, self.documents_in_flight, self.ladder = self.run(self._start())
         except BaseException:
             self._end()
             raise
         INTERRUPTION.listen(self, self._interrupt)
 
-    async def _start(self) -> tuple[Client, asyncio.Semaphore]:
+    async def _start(self) -> tuple[Client, asyncio.Semaphore, Ladder]:
         job = self.manifest.job
         providers = providers_of(self.manifest.resolution, os.environ, job.providers)
         plan, _ = plan_lanes(self.manifest, providers, self.store, now=time.time())
         plan = replace(plan, online=-(-job.concurrency // self._sharers))
+        lanes = Lanes(
+            plan, providers, store=self.store, run_id=self.manifest.run_id, budget=self.budget
+        )
         client = Client(
             run_id=self.manifest.run_id,
             resolution=self.manifest.resolution,
@@ -109,18 +114,24 @@ class Runtime:
             limiters=self.limiters,
             providers=providers,
             env=keys(),
-            lanes=Lanes(
-                plan,
-                providers,
-                store=self.store,
-                run_id=self.manifest.run_id,
-                budget=self.budget,
-            ),
+            lanes=lanes,
             stop=self._stop,
             breakers=self._breakers,
             is_stale=partial(_is_stale, retry) if (retry := self.manifest.retry) else None,
         )
-        return client, asyncio.Semaphore(-(-documents_at_once(job, plan) // self._sharers))
+        ladder = Ladder(
+            self.budget,
+            self.manifest.ingest.done,
+            job.verify.share,
+            sharers=self._sharers,
+            cheaper=lambda left: cheaper_lane(
+                self.manifest, providers, plan, left * self._sharers, now=time.time()
+            ),
+            shift=lanes.shift,
+            tell=progress_of(self.manifest.run_id).say,
+        )
+        documents = -(-documents_at_once(job, plan) // self._sharers)
+        return client, asyncio.Semaphore(documents), ladder
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on the shared loop and wait for it; call it from any other thread.
@@ -157,14 +168,32 @@ class Runtime:
         for task in self._tasks:
             task.cancel()
 
+    def begin_shard(self, documents: int, missing: int) -> None:
+        """Let the ladder know of a shard and of those of its documents to be worked on."""
+        self._loop.call_soon_threadsafe(self.ladder.begin_shard, documents, missing)
+
     def take_attempts(self, doc_ids: Collection[str | None]) -> list[Attempt]:
         """The ledger rows of these documents that nobody has taken yet, in order of sending."""
         return self.run(self._take(doc_ids))
 
-    async def _take(self, doc_ids: Collection[str | None]) -> list[Attempt]:
+    def paid_usd(self, doc_id: str, stages: Collection[str] | None = None) -> float:
+        """What a document whose rows nobody has taken yet has cost; called on the loop.
+
+        Args:
+            doc_id: The document.
+            stages: Only in these stages, if any are named.
+        """
+        self._sort_attempts()
+        rows = self._attempts.get(doc_id, ())
+        return sum(row.usd for row in rows if stages is None or row.stage in stages)
+
+    def _sort_attempts(self) -> None:
         for attempt in self.client.attempts:
             self._attempts[attempt.doc_id].append(attempt)
         self.client.attempts.clear()
+
+    async def _take(self, doc_ids: Collection[str | None]) -> list[Attempt]:
+        self._sort_attempts()
         taken = [row for doc_id in doc_ids for row in self._attempts.pop(doc_id, [])]
         return sorted(taken, key=lambda attempt: attempt.started_at)
 

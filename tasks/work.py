@@ -30,6 +30,7 @@ class Work:
     failure: tuple[str, str] | None = None
     raw_answer: str | None = None
     parked: str | None = None
+    is_unchecked: bool = False
     stopping: CallError | None = None
     unanswered: CallError | None = None
     given_up_at: float = 0.0
