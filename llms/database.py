@@ -45,7 +45,7 @@ _POSTGRES_CODES = (
     ("53300", "has too many connections", "raise max_connections or run fewer processes"),
     ("55P03", "is locked by another process", "end that process and resume the run"),
     ("57", "was stopped or cut the connection", "start it and resume the run"),
-    ("08", "cannot be reached", "check host and port in the URL and whether it runs"),
+    ("08", "cannot be reached", "check that it runs, and host and port in its URL"),
     ("XX", "is damaged", "restore it; what is lost is asked again"),
 )
 """Beginnings of SQLSTATE codes."""

@@ -153,7 +153,7 @@ def expected_call_usd(
         thinking: Share of the model's usual thinking that this call takes: 0 for none, 1 for as
             much per answer token as own calls show, else as the catalog measured.
         cached_tokens: Those of the prompt that the provider's cache should hold (`cached_part`).
-        lane: `batch` takes off the model's batch discount, where one is published.
+        lane: Takes off what it takes off, where that is published (`lane_price`).
 
     Raises:
         UnknownPriceError: The input or the output price is not known.
@@ -162,7 +162,7 @@ def expected_call_usd(
     output = answer_tokens * (1 + (model.expected_factor - 1) * thinking)
     fresh = prompt_tokens - cached_tokens
     usd = (fresh * input_price + cached_tokens * cached_price + output * output_price) / _MILLION
-    return usd * (1 - model.batch_discount) if lane == "batch" and model.batch_discount else usd
+    return usd * lane_price(model, lane)
 
 
 def cached_part(model: Model, stable_tokens: int) -> int:

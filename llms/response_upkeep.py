@@ -1,14 +1,16 @@
 """What does the response store hold, what has it saved, and which of its answers may go?"""
 
+import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from llms import keepers
 from llms.batches.book import ITEMS, ItemState
 from llms.response_tables import RESPONSES, RUNS
-from llms.responses import ResponseStore
+from llms.responses import DEAD_AFTER_S, ResponseStore
 
 _DAY_S = 86_400.0
 _AGES = (
@@ -211,6 +213,9 @@ def shrink(store: ResponseStore) -> bool:
     """
     if not store.database.is_sqlite:
         return True
+    since = time.time() - DEAD_AFTER_S
+    if store.read(lambda connection: keepers.living(connection, since)) - {store.keeper}:
+        return False  # a run that pays would wait for it longer than it waits for a lock
 
     def vacuum(connection: sa.Connection) -> bool:
         # By the driver's own connection: inside of a transaction this is not allowed.

@@ -13,6 +13,7 @@ from llms.pricing import (
     cost_usd,
     estimate_tokens,
     expected_call_usd,
+    in_lane,
     output_limit,
     worst_case_usd,
 )
@@ -192,6 +193,15 @@ def test_only_the_batch_lane_and_only_a_published_discount_make_a_call_cheaper(
     model = make_model(batch_discount=discount)
 
     assert expected_call_usd(model, 0, 1000, lane=lane) == pytest.approx(expected)
+
+
+def test_a_forecast_takes_off_for_flex_what_the_ledger_will() -> None:
+    model = make_model(batch_discount=0.5, provider="openai")
+
+    expected = expected_call_usd(model, 1000, 1000, lane="flex")
+
+    assert expected == pytest.approx(cost_usd(in_lane(model, "flex"), 1000, 0, 1000))
+    assert expected == pytest.approx(expected_call_usd(model, 1000, 1000) / 2)
 
 
 def test_the_baseline_can_leave_thinking_out() -> None:
