@@ -12,13 +12,14 @@ from dataclasses import dataclass, field, replace
 
 import sqlalchemy as sa
 
+from llms import keepers
 from llms.database import Database
 from llms.failures import StoreError
 from llms.lanes import Lane
 from llms.limit_book import GRACE_S, HORIZON_S, Correction, Grant, LimitBook
 from llms.limit_share import Need, Slice
 from llms.model_rates import NOTHING, Amounts
-from llms.response_tables import ALIVE, upsert
+from llms.response_tables import upsert
 from llms.responses import DEAD_AFTER_S, ResponseStore
 
 _METADATA = sa.MetaData()
@@ -135,7 +136,7 @@ class SharedLimits:
         else:
             living: set[str] = set()
             if question.need.allowed_in_flight is not None:
-                living = set(connection.execute(ALIVE, {"since": now - DEAD_AFTER_S}).scalars())
+                living = keepers.living(connection, now - DEAD_AFTER_S)
             grant = book.grant(
                 question.member,
                 question.job,
