@@ -33,6 +33,16 @@ class Acceptance:
         used = self.calibration.signals if self.calibration else frozenset()
         return self.policy.token_probabilities or bool(used & _TOKEN_SIGNALS)
 
+    @property
+    def asks_everything(self) -> bool:
+        """Whether every tier is asked about all fields of whole documents, not of excerpts.
+
+        To measure the tiers; and where a promise says what the strong model would have said: it was
+        made by what it said when asked so.
+        """
+        is_judged = self.calibration is not None and self.calibration.scope.strong is not None
+        return self.policy.every_tier or is_judged
+
     def starts_higher(self, doc_id: str, chars: int) -> bool:
         """Whether a document goes to the second tier at once: for its length, or as a sample."""
         is_sample = self.calibration is not None and doc_id in self.calibration.strong_documents

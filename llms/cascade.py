@@ -84,8 +84,9 @@ class _Climb:
 
     async def ask_tier(self, pending: list[str], tier: int) -> None:
         """Ask one tier for the pending fields and combine its answers with what is known."""
+        asks_all = self.acceptance.asks_everything
         question = Question(
-            document_type=narrowed(self.document_type, pending),
+            document_type=self.document_type if asks_all else narrowed(self.document_type, pending),
             text=self._text_for(pending),
             tier=tier,
             stage="escalate" if self.replies or self.error else "extract",
@@ -103,6 +104,7 @@ class _Climb:
             self.error = error
             return
         self.replies += replies
+        judged = {name: judged[name] for name in pending}
         for name, candidate in judged.items():
             self.candidates[name] = combine(self.candidates.get(name), candidate)
         self._note(judged)
@@ -139,7 +141,8 @@ class _Climb:
             self.answers.append((name, known))
 
     def _text_for(self, pending: list[str]) -> str:
-        if self.policy.every_tier or any(name not in self.candidates for name in pending):
+        is_new = any(name not in self.candidates for name in pending)
+        if is_new or self.acceptance.asks_everything:
             return self.document.text
         specs = [self.document_type.field(name) for name in pending]
         spans = [(e.start, e.end) for name in pending for e in self.candidates[name].evidence]

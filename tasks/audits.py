@@ -151,13 +151,14 @@ def audit_notes(lake: Lake, manifest: Manifest) -> Iterable[str]:
         if calibration.strong_documents:
             continue  # made for this very batch: there are no documents to come
         state = read_book(lake, manifest.job.name, name, calibration).state
-        seen = f"{state.errors} of {state.audits} audited answers disagreed with the strong model"
+        seen = f"{state.errors} of {state.audits} audited answers disagree with the strong model"
         if state.alarm_at is not None:
             yield (
-                f"ALARM, {name}: {seen}, more than the {state.tolerated:.3g} that the calibration "
-                f"of {calibration.made_on} allows (alarm after {state.alarm_at} audits, false with "
-                f"probability {state.delta:g} at most): it is suspended, every new document goes "
-                "to the next tier, and nothing is promised; calibrate again"
+                f"ALARM, {name}: at the audit of answer {state.alarm_at}, disagreements with the "
+                f"strong model had come faster than the rate of {state.tolerated:.3g} that the "
+                f"calibration of {calibration.made_on} allows (a false alarm has probability "
+                f"{state.delta:g} at most; by now {seen}): it is suspended, every new document "
+                "goes to the next tier, and nothing is promised; calibrate again"
             )
         elif state.audits:
             yield f"{name}: audit of the calibration of {calibration.made_on}: {seen}; no alarm"

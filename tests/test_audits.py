@@ -155,6 +155,7 @@ def test_after_an_alarm_new_documents_go_to_the_next_tier_and_the_run_says_so(jo
     assert len(second_tier) == 6
     (alarm,) = [note for note in after.notes if note.startswith("ALARM")]
     assert "12 of" in alarm
+    assert "faster than the rate of 0.05" in alarm
     assert "calibrate again" in alarm
 
 
@@ -181,5 +182,5 @@ def test_a_run_audits_its_share_and_tells_what_it_found(job: Job) -> None:
 
     manifest = read_manifest(lake, done.run_id)
     (note,) = [n for n in audit_notes(lake, manifest) if "audit of the calibration" in n]
-    assert "of 6 audited answers disagreed" in note
+    assert "of 6 audited answers disagree with" in note
     assert note in manifest.notes
