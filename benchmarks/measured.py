@@ -92,8 +92,10 @@ def cpu_seconds(process_id: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def asking_seconds(lake: Path) -> float:
-    """From the first request of a lake's only run to the last answer for a document."""
+def asking_seconds(lake: Path) -> tuple[float, float]:
+    """From the first request of a lake's only run to its last answer for a document, in seconds;
+    and how long all its answers took together.
+    """
     begun, ended = [], []
     for path in lake.glob("attempts/*/*.parquet"):
         columns = ["stage", "started_at", "latency_ms"]
@@ -102,7 +104,8 @@ def asking_seconds(lake: Path) -> float:
             if row["stage"] != "insights":
                 begun.append(row["started_at"].timestamp())
                 ended.append(begun[-1] + row["latency_ms"] / 1000)
-    return max(ended) - min(begun)
+    waited_s = sum(end - begin for begin, end in zip(begun, ended, strict=True))
+    return max(ended) - min(begun), waited_s
 
 
 def _watch(process_id: int, over: threading.Event, peaks: list[float], with_tree: bool) -> None:

@@ -8,7 +8,8 @@ With so many in flight the answers alone take count * latency / concurrency seco
 database of its own and docmill's settings):
 
 * asking: from the first request to the last answer, and how much longer that is than the ideal:
-  gaps between shards, Prefect's tasks, the writing of records and ledgers;
+  gaps between shards, Prefect's tasks, the writing of records and ledgers; beside it the ideal,
+  had answers taken as long as they seemed to: a busy machine is late to see them;
 * whole: the whole command, with imports, reading of the documents, analysis and report.
 """
 
@@ -41,7 +42,20 @@ from memory import JOB, KEY, write_notes  # noqa: E402 - beside this file
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a run took, in seconds; `share` of `asking_s` beyond the ideal."""
+    """What a run took, in seconds.
+
+    Attributes:
+        name: With Prefect, or without.
+        documents: Documents of the run.
+        calls: Requests of the run.
+        ideal_s: What answers take with every place in flight filled all the time.
+        asking_s: From the first request to the last answer.
+        share: How much longer that is than the ideal, as a share of it.
+        waited_s: The ideal, had answers taken as long as they seemed to: a busy machine is late to
+            see them.
+        whole_s: The whole command.
+        cpu_s: CPU of it and of all that it started.
+    """
 
     name: str
     documents: int
@@ -49,6 +63,7 @@ class Result:
     ideal_s: float
     asking_s: float
     share: float
+    waited_s: float
     whole_s: float
     cpu_s: float
 
@@ -108,7 +123,7 @@ def compare(args: argparse.Namespace, folder: Path) -> list[Result]:
             lake = folder / f"lake-{name}"
             taken = measured(docmill("run", str(job), "--out", str(lake), "--json", *options), env)
             said = json.loads(taken.last_line)
-            asking_s = asking_seconds(lake)
+            asking_s, waited_s = asking_seconds(lake)
             found.append(
                 Result(
                     name,
@@ -117,6 +132,7 @@ def compare(args: argparse.Namespace, folder: Path) -> list[Result]:
                     ideal_s,
                     round(asking_s, 2),
                     round(asking_s / ideal_s - 1, 4),
+                    round(waited_s / args.concurrency, 2),
                     round(taken.seconds, 2),
                     round(taken.cpu_s, 2),
                 )
@@ -141,8 +157,8 @@ def main() -> int:
     for one in results:
         print(
             f"{one.name:<8} {one.documents} documents, {one.calls} calls: asking {one.asking_s} s, "
-            f"{one.share:.1%} more than the ideal {one.ideal_s:.1f} s; whole {one.whole_s} s, "
-            f"CPU {one.cpu_s} s"
+            f"{one.share:.1%} more than the ideal {one.ideal_s:.1f} s ({one.waited_s} s with "
+            f"answers as late as they were seen); whole {one.whole_s} s, CPU {one.cpu_s} s"
         )
     return 0
 

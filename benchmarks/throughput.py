@@ -138,7 +138,7 @@ def compare(args: argparse.Namespace, folder: Path) -> list[Result]:
                 )
                 used = cpu_seconds(provider.process_id) - before
                 said = json.loads(taken.last_line)
-                counts = said["documents"], said["calls"], asking_seconds(lake)
+                counts = said["documents"], said["calls"], asking_seconds(lake)[0]
                 found.setdefault(name, []).append(contend(name, taken, counts, used))
     return [max(rounds, key=lambda one: one.whole_per_s) for rounds in found.values()]
 
