@@ -36,15 +36,17 @@ sys.path.insert(0, str(HERE.parent))
 
 from flows.wiring import Direct, run_pipeline, start_run  # noqa: E402 - the project is beside this
 from llms.attempt import CANCELLED  # noqa: E402
+from llms.budget import Reservation  # noqa: E402
+from llms.classification import Failure  # noqa: E402
 from llms.failures import OUTAGES, FailureClass  # noqa: E402
-from llms.sdk import Request  # noqa: E402
+from llms.sdk import Endpoint, RawResponse  # noqa: E402
 from llms.simulator.fates import request_key  # noqa: E402
 from llms.simulator.faults import Fault  # noqa: E402
 from llms.simulator.scenario import Scenario  # noqa: E402
 from llms.simulator.server import Listening, serve  # noqa: E402
 from schemas.job import Job  # noqa: E402
 from schemas.manifest import Manifest, RunStatus, RunSummary  # noqa: E402
-from schemas.roles import Model, Role  # noqa: E402
+from schemas.roles import Role  # noqa: E402
 from storage.manifests import read_manifest  # noqa: E402
 from storage.store import Lake  # noqa: E402
 from tasks.books import BooksError, check_books  # noqa: E402
@@ -69,7 +71,7 @@ PRICES = {"mini": (0.25, 2.0), "big": (1.25, 10.0)}
 """US$ per million tokens of input and output, the same in the catalog and at the provider."""
 
 _SENT: list[tuple[str, str]] = []
-"""Of every body that was made: the key of its request, and what the provider knows it by."""
+"""Of every body that was sent: the key of its request, and what the provider knows it by."""
 
 
 @dataclass(slots=True)
@@ -146,19 +148,21 @@ def job_of(source: Path, lake: Path, url: str) -> Job:
 
 @contextmanager
 def bodies_noted() -> Iterator[None]:
-    """Note every body that is made, under the key by which the provider counts it."""
-    made = Request.body
+    """Note every body that is sent, under the key by which the provider counts it."""
+    post = Endpoint.post
 
-    def body(self: Request, model: Model, rejected: frozenset[str] = frozenset()) -> bytes:
-        content = made(self, model, rejected)
-        _SENT.append((self.key(model), request_key(0, content).hex()))
-        return content
+    async def noted(
+        self: Endpoint, body: bytes, api_id: str, reservation: Reservation | None = None
+    ) -> RawResponse | Failure:
+        if reservation is not None:
+            _SENT.append((reservation.key, request_key(0, body).hex()))
+        return await post(self, body, api_id, reservation)
 
-    Request.body = body  # type: ignore[method-assign]
+    Endpoint.post = noted  # type: ignore[method-assign]
     try:
         yield
     finally:
-        Request.body = made  # type: ignore[method-assign]
+        Endpoint.post = post  # type: ignore[method-assign]
 
 
 def ledger(lake: Lake, run_id: str) -> list[dict[str, Any]]:

@@ -88,7 +88,7 @@ def replayed(manifest: Manifest, lake: Lake, backend: Backend) -> Manifest:
     extracted = sum((shard.books for shard in ordered), Books())
     check_books(books, extracted)
     left = len(meant(dead_letters(lake, run_id), retry))
-    note = f"{len(letters)} dead letters were tried again: {len(letters) - left} are none any more"
+    note = f"{len(letters)} dead letters were tried again, {left} of them are left"
     manifest = manifest.model_copy(
         update={
             "status": RunStatus.RUNNING,

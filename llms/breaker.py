@@ -78,9 +78,10 @@ class Breaker:
         return self._clock() - self._began_at if self._is_open else 0.0
 
     @property
-    def is_confirmed(self) -> bool:
-        """Whether even a question that nothing can be wrong with was left unanswered."""
-        return self._is_open and self._is_confirmed
+    def is_surely_down(self) -> bool:
+        """Whether no request can be to blame: there is no connection, or no answer to a probe."""
+        is_unreachable = self._last is FailureClass.UNREACHABLE
+        return self._is_open and (self._is_confirmed or is_unreachable)
 
     @property
     def is_given_up(self) -> bool:

@@ -169,8 +169,9 @@ class Client:
     async def is_answering(self, error: CallError) -> bool:
         """Whether the providers that left a call without an answer answer others.
 
-        Nothing is sent where that shows already: one has answered since the call began to wait, or
-        has left a short question unanswered too. Else one of its models is asked that question.
+        Nothing is sent where that shows already: one has answered since the call began to wait, has
+        left a short question unanswered too, or cannot be reached. Else one of its models is asked
+        that question.
 
         Raises:
             CallError: The question may not be sent: the budget, or the run is to stop.
@@ -178,7 +179,7 @@ class Client:
         since = error.unanswered.since
         for provider in error.unanswered.providers:
             breaker = self._breaker(provider)
-            while breaker.answered_at < since and not breaker.is_confirmed:
+            while breaker.answered_at < since and not breaker.is_surely_down:
                 if (wait_s := breaker.wait_s()) > 0:
                     await self._pause(wait_s)
                 elif not await self._probe(provider):
