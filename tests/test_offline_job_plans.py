@@ -76,6 +76,14 @@ def test_a_type_that_the_goal_is_not_about_keeps_little() -> None:
     assert not any("receipt" in metric["sql"] for metric in plan["metrics"])
 
 
+def test_one_stray_document_of_many_makes_no_type() -> None:
+    bills = [{"name": f"bills/{n}.txt", "text": invoice(n)} for n in range(12)]
+    stray = {"name": "r.txt", "text": RECEIPT}
+
+    assert set(types(plan_answer("what do we owe", [*bills, stray]))) == {"invoice"}
+    assert set(types(plan_answer("what do we owe", [*bills[:2], stray]))) == {"invoice", "receipt"}
+
+
 def test_the_same_question_has_the_same_answer_through_the_application() -> None:
     call = plan_call("who sent what", [*BILLS, *NOTES])
     messages = [

@@ -29,7 +29,13 @@ _KEEP_SHARE = 0.3
 _LABEL_SHARE = 0.5
 """A printed label becomes a field when it stands in so many documents of a type."""
 
-_LEAST_DOCUMENTS = 2
+_LEAST_DOCUMENTS, _LEAST_BESIDE = 2, 3
+"""Documents that must print a label: those of an own type, and those of a type that ships with
+fields, where a label is more likely to be chance."""
+
+_LARGE_SAMPLE = 10
+"""From here on one document is no reason for a type: the router's rules may have erred."""
+
 _MOST_OWN_FIELDS = 12
 _MOST_EXTRA_FIELDS = 4
 _LABELLED = re.compile(r"^[ \t*>|-]*([^\W\d_][^\n:|]{1,30}?)[ \t]*:[ \t]+(\S[^\n]*)$", re.MULTILINE)
@@ -63,7 +69,8 @@ def plan_answer(goal: str, documents: Sequence[Mapping[str, Any]]) -> dict[str, 
         by_type[_type_of(document)].append(document)
     types, tables = [], []
     named = {name for name in SHIPPED if wanted.names(name)}
-    for name in (n for n in SHIPPED if n != _FALLBACK and n in by_type):
+    least = 2 if len(read) >= _LARGE_SAMPLE else 1
+    for name in (n for n in SHIPPED if n != _FALLBACK and len(by_type[n]) >= least):
         is_other = bool(named) and name not in named
         beside = f"the goal names {', '.join(sorted(named))}" if is_other else ""
         planned, table = _shipped(shipped_type(name), by_type[name], len(read), wanted, beside)
@@ -134,7 +141,7 @@ def _shipped(
         keep.append({"name": first, "reason": "a type has one field at least"})
     known = {sequence for field in kind.fields for sequence in map(words, field.labels)}
     extra = _labelled_fields(
-        documents, known | set(concept_labels()), {s.name for s in kind.fields}
+        documents, known | set(concept_labels()), {s.name for s in kind.fields}, _LEAST_BESIDE
     )
     extra = [] if beside else extra[:_MOST_EXTRA_FIELDS]
     planned = {
@@ -170,7 +177,7 @@ def _own(
     """An own type for documents of one folder that print the same labels; null for any other."""
     if len(documents) < _LEAST_DOCUMENTS:
         return None
-    fields = _labelled_fields(documents, set(), set())[:_MOST_OWN_FIELDS]
+    fields = _labelled_fields(documents, set(), set(), _LEAST_DOCUMENTS)[:_MOST_OWN_FIELDS]
     if len(fields) < _LEAST_DOCUMENTS:
         return None
     name = _snake(folder.rpartition("/")[2]) or "document"
@@ -193,7 +200,10 @@ def _own(
 
 
 def _labelled_fields(
-    documents: Sequence[_Document], known: set[tuple[str, ...]], names: Iterable[str]
+    documents: Sequence[_Document],
+    known: set[tuple[str, ...]],
+    names: Iterable[str],
+    least: float,
 ) -> list[dict[str, Any]]:
     """Fields for the labels that many of the documents print before a colon, commonest first."""
     values: defaultdict[str, list[str]] = defaultdict(list)
@@ -207,7 +217,7 @@ def _labelled_fields(
             seen.add(name)
             printed.setdefault(name, label.strip())
             values[name].append(value.strip())
-    least = max(_LEAST_DOCUMENTS, _LABEL_SHARE * len(documents))
+    least = max(least, _LABEL_SHARE * len(documents))
     taken = {*names, "doc_id", "uri", "record_key"}
     return [
         {
