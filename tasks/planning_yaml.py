@@ -134,4 +134,4 @@ def _dumped(value: Any, *, allow_unicode: bool) -> str:
     shown = yaml.safe_dump(
         value, default_flow_style=True, width=1 << 20, allow_unicode=allow_unicode
     )
-    return str(shown).removesuffix("\n").removesuffix("\n...").strip()
+    return str(shown).removesuffix("\n").removesuffix("\n...")

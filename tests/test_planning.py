@@ -178,6 +178,7 @@ words = st.text(max_size=60)
 
 
 @example(reason="", title="", sql="", label="\x85", name="no")
+@example(reason="", title="", sql="", label="a\xa0", name="no")
 @given(reason=words, title=words, sql=words, label=words, name=st.sampled_from(["no", "1e3", "a"]))
 def test_whatever_a_model_writes_the_file_says_the_same_and_no_more(
     reason: str, title: str, sql: str, label: str, name: str
