@@ -5,15 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.policy_sets import CASCADE_SETS, read_set
-from llms.policies.contest import frontier_on, measure_policy
+from llms.policies.contest import GIVEN_UP, frontier_on, measure_policy
 from llms.policies.families import Family
 from llms.policies.fixed import Single
 from llms.policies.frontier import Point, area
 from llms.policies.plays import outcome
 from llms.policies.tuning import Goal, tune
-
-GIVEN_UP = 0.01
-"""Quality that the easier of the two goals gives up."""
 
 FAMILIES: Mapping[str, tuple[Family, ...]] = {
     **dict.fromkeys(CASCADE_SETS, (Family.CASCADE, Family.LEARNED)),

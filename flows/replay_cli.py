@@ -135,6 +135,8 @@ def _print(contest: "Contest") -> None:
     rows += [_row(f"best {family}", one) for family, one in contest.best.items()]
     rows += [_row("given", one) for one in contest.given]
     rows.append(_row("chosen", contest.chosen))
+    if contest.nearly is not None:
+        rows.append(_row("for 0.01 less", contest.nearly))
     print_rows(columns, rows, Form.TABLE)
     print("\nlead: quality over that of single models mixed at random to the same cost")
     for line in _notes(contest):
@@ -189,6 +191,7 @@ def _as_json(contest: "Contest") -> dict[str, Any]:
         "budget_usd_per_1000": None if price is None else _THOUSAND * price,
         "reached": contest.reached,
         "chosen": _measured(contest.chosen),
+        "nearly": None if contest.nearly is None else _measured(contest.nearly),
         "best": {family.value: _measured(one) for family, one in contest.best.items()},
         "short": list(contest.short),
         "given": [_measured(one) for one in contest.given],

@@ -70,6 +70,16 @@ def test_a_policy_of_ones_own_is_measured_as_it_is(replay: Replay) -> None:
     assert set(told["best"]) == {"single"}
 
 
+def test_the_price_of_the_last_point_of_quality_is_told(replay: Replay) -> None:
+    table = replay("calls.parquet", "--policy", "cascade").stdout
+    told = object_of(replay("calls.parquet", "--policy", "cascade", "--json"))
+    bought = object_of(replay("calls.parquet", "--policy", "cascade", "--budget", "10", "--json"))
+
+    assert "for 0.01 less" in table
+    assert told["nearly"]["usd_per_1000"] <= told["chosen"]["usd_per_1000"]
+    assert bought["nearly"] is None
+
+
 def test_a_budget_is_kept_in_promise(replay: Replay) -> None:
     told = object_of(replay("calls.parquet", "--policy", "cascade", "--budget", "10", "--json"))
 

@@ -18,6 +18,9 @@ from llms.policies.tuning import Goal, Tuned, leads, tune
 LEAST_QUERIES = 40
 _TUNED_SHARE = 0.5
 
+GIVEN_UP = 0.01
+"""Quality whose price is told: near the best model's quality the last point costs most."""
+
 
 @dataclass(frozen=True, slots=True)
 class Measured:
@@ -54,6 +57,8 @@ class Contest:
         best: Per family, its policy for the goal; absent where none of it promised the goal.
         short: Families with policies, none of which promised the goal.
         chosen: The policy for the goal among all.
+        nearly: Chosen for `GIVEN_UP` less than the quality asked for; null where a cost was given,
+            or where nothing promised that.
         reached: Whether any policy promised the goal; else the best one at any cost was chosen.
         given: Policies that were given and not learned.
         curve: What is chosen for rising budgets, cheapest first; each policy once.
@@ -72,6 +77,7 @@ class Contest:
     best: Mapping[Family, Measured]
     short: tuple[Family, ...]
     chosen: Measured
+    nearly: Measured | None
     reached: bool
     given: tuple[Measured, ...]
     curve: tuple[Measured, ...]
@@ -115,6 +121,7 @@ def hold(
     picked = {family: tuned.pick(goal, [family]) for family in tuned.candidates.policies}
     chosen = tuned.pick(goal)
     final = chosen or tuned.nearest()
+    nearly = None if goal.quality is None else tuned.pick(Goal(quality=goal.quality - GIVEN_UP))
     curve = [measured(promise.family, promise.policy) for promise in tuned.along()]
     ends = (frontier.points[0].price, frontier.points[-1].price)
     return Contest(
@@ -129,6 +136,7 @@ def hold(
         best={family: measured(family, one.policy) for family, one in picked.items() if one},
         short=tuple(family for family, one in picked.items() if one is None),
         chosen=measured(final.family, final.policy),
+        nearly=None if nearly is None else measured(nearly.family, nearly.policy),
         reached=chosen is not None,
         given=tuple(measured(family, policy) for family, policy in given),
         curve=tuple(sorted(curve, key=lambda one: (one.outcome.price, one.outcome.name))),
