@@ -43,12 +43,18 @@ sys.path.insert(0, str(HERE.parent))
 from flows.job_options import job_of  # noqa: E402 - the project stands beside this folder
 from flows.wiring import resolve_models  # noqa: E402
 from llms.responses import ResponseStore  # noqa: E402
+from llms.service_lanes import LanePlan  # noqa: E402
 from llms.simulator.scenario import Scenario  # noqa: E402
 from llms.simulator.server import Listening, serve  # noqa: E402
+from schemas.job import Job  # noqa: E402
+from tasks.lanes import documents_at_once  # noqa: E402
 from tests.databases import NoPostgresError, PostgresServer, running_postgres  # noqa: E402
 
-IN_FLIGHT = 4
-"""Documents in flight, each with one request at a time."""
+CONCURRENCY = 4
+"""Requests at the provider at once."""
+
+IN_FLIGHT = documents_at_once(Job(concurrency=CONCURRENCY), LanePlan())
+"""Documents in work: each may have an answer under way, from the provider or into the store."""
 
 CAP_FACTOR = 10
 """The cap, as a multiple of what the run costs: a kill books the worst case of what it hits."""
@@ -271,7 +277,7 @@ def bounded_job(source: Path, work: Path) -> Path:
     job = yaml.safe_load((source / "docmill.yaml").read_text())
     place = source / job.get("source", {}).get("path", "documents")
     job["source"] = {**job.get("source", {}), "path": str(place.resolve())}
-    job["concurrency"] = IN_FLIGHT
+    job["concurrency"] = CONCURRENCY
     file = work / "docmill.yaml"
     file.write_text(yaml.safe_dump(job, sort_keys=False))
     return file

@@ -42,9 +42,10 @@ class Progress:
             self.failed += failed
 
     def say(self, sentence: str) -> None:
-        """Tell whoever watches."""
+        """Tell whoever watches, once."""
         with self._lock:
-            self.said.append(sentence)
+            if sentence not in self.said:
+                self.said.append(sentence)
 
     def spend(self, usd: float) -> None:
         """Set what the run has spent so far."""

@@ -18,6 +18,7 @@ from storage.manifests import write_manifest
 from storage.store import Lake
 from tasks.ladder import FEWEST_DOCUMENTS, Ladder
 from tasks.lanes import Cheaper, cheaper_lane, plan_lanes
+from tasks.progress import progress_of
 from tasks.verification import verify_run
 from tests.small_runs import PaidProvider, invoices, make_job
 from tests.test_lanes import BATCHING, NOON, PLAIN, make_manifest
@@ -217,6 +218,7 @@ class TestRun:
         assert lanes["standard"] >= FEWEST_DOCUMENTS
         assert lanes["flex"] > 15
         (note,) = [note for note in done.notes if "flex lane" in note]
+        assert note in progress_of("night").said
         assert note in (Path(done.lake) / "runs" / "night" / "report.md").read_text()
         assert verify_run(Lake(done.lake), "night").ok
 

@@ -10,21 +10,25 @@ from typing import Any
 import pytest
 
 from llms import database, keepers, responses
+from llms.service_lanes import LanePlan
 from schemas.job import Job
 from schemas.manifest import RunStatus, RunSummary
 from storage.store import Lake
+from tasks.lanes import documents_at_once
 from tasks.runtime import RESPONSES_URL
 from tests.databases import NoPostgresError, PostgresServer, running_postgres
 from tests.small_runs import PaidProvider, invoices, make_job, records, run
 
-IN_FLIGHT = 2
+CONCURRENCY = 2
+IN_FLIGHT = documents_at_once(Job(concurrency=CONCURRENCY), LanePlan())
+"""Documents in work: each may have an answer under way, from the provider or into the store."""
 
 
 @pytest.fixture
 def job(tmp_path: Path) -> Job:
     """Twelve invoices, two at a time."""
     return make_job(
-        invoices(tmp_path / "docs", 12), profile="openai", shard_size=4, concurrency=IN_FLIGHT
+        invoices(tmp_path / "docs", 12), profile="openai", shard_size=4, concurrency=CONCURRENCY
     )
 
 
@@ -161,9 +165,9 @@ def test_a_disk_without_a_byte_left_stops_the_run(
     stopped = run(job, paid.ENV, run_id="night")
 
     check_stopped(stopped, "is full")
-    assert len(paid.asked) <= 5 + 2 * IN_FLIGHT
+    assert len(paid.asked) <= 5 + IN_FLIGHT
     filler.unlink(missing_ok=True)
-    check_resumed(job, paid, repeats=2 * IN_FLIGHT)
+    check_resumed(job, paid, repeats=IN_FLIGHT)
 
 
 @pytest.fixture
