@@ -24,6 +24,10 @@ _FIRST_STEP = 0.02
 _FIRST_EAGER_STEP = 0.25
 _LARGEST_STEP = 0.5
 
+_FAR = 0.1
+_MOST_PATIENCE = 8
+"""So many times longer it takes until more is tried, where trying was refused time and again."""
+
 _LONG_S = 5.0
 """A provider that takes nothing for so long counts in windows longer than the measured seconds."""
 
@@ -43,6 +47,7 @@ class Ceiling:
         "_eager_until",
         "_margin",
         "_minute",
+        "_patience",
         "_proven",
         "_step",
         "_stepped_at",
@@ -55,6 +60,7 @@ class Ceiling:
         self._eager_until = math.inf
         self._margin = MARGIN
         self._minute = math.inf
+        self._patience = 1
         self._proven = 0.0
         self._step = 0.0
         self._stepped_at = -math.inf
@@ -85,13 +91,16 @@ class Ceiling:
         """Something was taken."""
         self._calm += 1
         is_eager = now < self._eager_until or self.value < _NEARLY * self._proven
-        if self._calm < (EAGER_ANSWERS if is_eager else CALM_ANSWERS):
+        if self._calm < (EAGER_ANSWERS if is_eager else CALM_ANSWERS * self._patience):
             return
         if is_eager and now - self._stepped_at < EAGER_PAUSE_S:
             return
         self.value *= 1 + (max(self._step, _FIRST_EAGER_STEP) if is_eager else self._step)
         self._calm, self._stepped_at, self._margin = 0, now, MARGIN
-        self._step = min(2 * self._step, _LARGEST_STEP) if not is_eager else self._step
+        if not is_eager:
+            self._step = min(2 * self._step, _LARGEST_STEP)
+            if self._step > _FAR:
+                self._patience = 1
 
     def lift(self) -> None:
         """Forget it: something better is known."""
@@ -101,5 +110,7 @@ class Ceiling:
         self._eager_until = min(self._eager_until, now + EAGER_S)
         self.value = max(min(self.value, measured) * (1 - self._margin), 1.0)
         self._margin = min(2 * self._margin, _LARGEST_MARGIN)
+        if now >= self._eager_until:
+            self._patience = min(2 * self._patience, _MOST_PATIENCE)
         self._step = _FIRST_STEP
         self._calm, self._stepped_at = 0, now

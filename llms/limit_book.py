@@ -15,10 +15,10 @@ from llms.limit_share import Need
 from llms.model_rates import Amounts
 from llms.rates import WINDOW_S, Window
 
-HORIZON_S = 0.4
+HORIZON_S = 0.5
 """Slices are granted so far ahead."""
 
-GRACE_S = 0.1
+GRACE_S = 0.2
 """A slice may be used for so long after the time it was meant for."""
 
 _JITTER_S = 0.2
@@ -26,7 +26,7 @@ _JITTER_S = 0.2
 
 _SPAN_S = WINDOW_S + HORIZON_S + GRACE_S + _JITTER_S
 
-_LATE_S = 0.2
+_LATE_S = 1.0
 """Time lost between two questions that may be made up for."""
 
 _FRESH_S = 1.5

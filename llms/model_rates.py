@@ -192,6 +192,8 @@ class ModelRates:
                     continue
                 if is_open:
                     rate.tighten()
+                elif self._share == 1.0 and rate.widen():
+                    continue  # all that went out from here is known, and only its timing is not
             taken = minute - refused[kind]
             self._ceilings[kind].refused(taken, recent, now, trouble_s=trouble_s)
             self._allow(kind, rate, now)

@@ -7,13 +7,24 @@ WINDOW_S = 60.0
 PACE = 0.985
 """Share of a known limit that is used; the rest absorbs clocks and networks that are not exact."""
 
-BURST_S = 0.25
-"""Time lost, because a loop woke up late, that may be made up for."""
+BURST_S = 1.0
+"""Time lost, because a loop woke up late, that may be made up for. It is no part of what keeps a
+window, so it may be more than `PACE` leaves."""
+
+_FOUND_BURST_S = 0.1
+"""The same where nobody has said what the limit is, and nothing keeps its windows."""
+
+_BURST_SHARE = 0.05
+"""The same where windows are shorter, as a share of them."""
 
 _SLACK = 0.008
 _LEAST_SLACK_S = 0.02
 """By how much a window is counted longer than it is, as a share: half a second of a minute. So much
 further apart, or less, two requests may arrive at the provider than they left here."""
+
+_MORE_SLACK = 0.005
+_MOST_SLACK = 0.04
+"""By how much more, and at most, where refusals show that this is not enough."""
 
 _STEPS = 240
 """A window is counted in so many steps: a quarter of a second of a minute."""
@@ -82,7 +93,7 @@ class Window:
             self.total -= self._steps.pop(first)
 
     def cut(self, span_s: float) -> "Window":
-        """The same amounts in a shorter window."""
+        """The same amounts in a window of another length."""
         window = Window(span_s)
         for step, amount in self._steps.items():
             window.add(amount, (step + 0.5) * self._step_s)
@@ -177,11 +188,26 @@ class Rate:
         self._sent = self._sent.cut(_with_slack(window_s))
         if self._landed is not None:
             self._landed = self._landed.cut(_with_slack(window_s))
-        self.burst_s = max(_LEAST_BURST_S, min(self.burst_s, (1 - PACE) * window_s))
+        self.burst_s = max(_LEAST_BURST_S, min(self.burst_s, _BURST_SHARE * window_s))
 
     def count_as(self, window: Window) -> None:
         """The provider counts what has gone out, and counts it otherwise: as in a window."""
         self._sent = window.cut(self._sent.span_s)
+
+    def widen(self) -> bool:
+        """Count windows a little longer: requests arrive further apart than was thought.
+
+        Returns:
+            Whether that is still believed.
+        """
+        most_s = self.window_s * (1 + _MOST_SLACK)
+        if self._sent.span_s >= most_s:
+            return False
+        span_s = min(most_s, self._sent.span_s + _MORE_SLACK * self.window_s)
+        self._sent = self._sent.cut(span_s)
+        if self._landed is not None:
+            self._landed = self._landed.cut(span_s)
+        return True
 
     def tighten(self) -> None:
         """Make up for less lost time: the provider seems to count in shorter windows."""
@@ -207,7 +233,8 @@ class Rate:
         if self._landed is not None:
             self._landed.add(on_arrival, now)
         if self.is_limited:
-            self._due = max(self._due, now - self.burst_s) + amount / self.per_second
+            late_s = self.burst_s if self.limit is not None else _FOUND_BURST_S
+            self._due = max(self._due, now - late_s) + amount / self.per_second
 
     def settle(self, at: float, taken: int, on_arrival: int, used: int, now: float) -> None:
         """Say what an amount has come to that was `taken` at a time."""
