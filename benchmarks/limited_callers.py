@@ -5,7 +5,7 @@ A caller of `utilisation.py` and `shared_limits.py`, in a process of its own:
     PYTHON benchmarks/limited_callers.py TOOL SPEC
 
 SPEC is JSON: `url`, `workers`, `seconds`, what a tool is told of the limits (`rpm`, `tpm`, `tokens`
-of one request), for docmill `store` and `job`, and `counted_from_s`. It prints `begun` with the
+of one request), for docmill `store` and `job`, and `counted_from_s`. It prints `begun` after a
 first request and, at the end, one JSON object: requests answered after `counted_from_s` and all
 that were given up. Only docmill's client needs docmill, so that the other tools can have an
 environment of their own.
@@ -170,6 +170,8 @@ async def call(tool: str, spec: dict[str, Any]) -> dict[str, Any]:
                 given_up += 1
                 await asyncio.sleep(0.1)
 
+    with contextlib.suppress(Exception):
+        await ask(f"{os.getpid()} the first one takes long: packages are loaded {FILLER}")
     print("begun", flush=True)
     workers = [asyncio.create_task(work()) for _ in range(spec["workers"])]
     await asyncio.sleep(spec.get("counted_from_s", 0))

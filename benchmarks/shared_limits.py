@@ -8,7 +8,7 @@ it, told nothing of the limit, and share it through a response store: two of one
 one job beside one of another; and the two once more with a store each, which share nothing. With
 `--postgresql` the same through an empty database of that server.
 
-Counted is what the provider and the processes saw after the first twelve seconds: the share of the
+Counted is what the provider and the processes saw after the first ten seconds: the share of the
 limit that was used, the share of answers that were refusals (429), and the part of each process.
 """
 

@@ -12,7 +12,7 @@ requests of some 860 tokens, each another one:
   and `langchain-openai`: LiteLLM's router and LangChain's limiter in memory. Both are told the
   limits that hold at the start.
 
-Counted is what the provider saw after the first twelve seconds: the share of the limit that was
+Counted is what the provider saw after the first ten seconds: the share of the limit that was
 used, the share of its answers that were refusals (429), and the requests that the caller gave up.
 """
 
@@ -32,7 +32,7 @@ sys.path[:0] = [str(HERE.parent), str(HERE)]
 from llms.simulator.scenario import Scenario  # noqa: E402 - the project stands beside this folder
 from llms.simulator.server import InProcess, InThread, serve  # noqa: E402
 
-WARM_S = 12.0
+WARM_S = 10.0
 WINDOW_S = 10
 WORKERS = 64
 REQUEST_TOKENS = 860

@@ -14,7 +14,7 @@ window, so it may be more than `PACE` leaves."""
 _FOUND_BURST_S = 0.1
 """The same where nobody has said what the limit is, and nothing keeps its windows."""
 
-_BURST_SHARE = 0.05
+_BURST_SHARE = 0.1
 """The same where windows are shorter, as a share of them."""
 
 _SLACK = 0.008
@@ -188,7 +188,7 @@ class Rate:
         self._sent = self._sent.cut(_with_slack(window_s))
         if self._landed is not None:
             self._landed = self._landed.cut(_with_slack(window_s))
-        self.burst_s = max(_LEAST_BURST_S, min(self.burst_s, _BURST_SHARE * window_s))
+        self.burst_s = _BURST_SHARE * window_s
 
     def count_as(self, window: Window) -> None:
         """The provider counts what has gone out, and counts it otherwise: as in a window."""

@@ -253,7 +253,7 @@ def test_stores_of_several_processes_keep_one_book(store_url: str) -> None:
         with ResponseStore(store_url) as store:
             shared = SharedLimits(store, member)
             for _ in range(20):
-                grant = ask(shared, 600, member)
+                grant = ask(shared, 12, member)
                 assert isinstance(grant, Grant)
                 if grant.amounts is not None:
                     granted.append(grant.amounts.requests)
@@ -265,8 +265,8 @@ def test_stores_of_several_processes_keep_one_book(store_url: str) -> None:
     for thread in threads:
         thread.join(timeout=60)
 
-    # At once, nobody is given more than the horizon's worth and one call each.
-    assert 0 < sum(granted) <= 20
+    # Sixty questions, and a limit of twelve a minute.
+    assert 0 < sum(granted) <= 12
 
 
 def test_limiters_share_through_the_store(store_url: str) -> None:
