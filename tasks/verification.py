@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from math import isclose
 from typing import Any
 
+from jinja2 import UndefinedError
 from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.manifest import Books, Manifest
@@ -24,6 +25,9 @@ from tasks.report import HTML, JSON, MARKDOWN
 from tasks.report_context import build_content, read_computed
 from tasks.run_checks import check_rows, found_books, member_ids
 from tasks.shadow import SHADOW_FILE
+
+_ODD_REPORT = (LookupError, TypeError, ValueError, ArithmeticError, UndefinedError)
+"""What laying out a report raises whose JSON somebody has changed."""
 
 MAX_DIFFERENCES = 200
 """Differences that are told; more are counted."""
@@ -235,10 +239,14 @@ class _Verifier:
     def _check_pages(self, report: dict[str, Any]) -> None:
         html, markdown = self._text(HTML), self._text(MARKDOWN)
         is_ours = self._is_same_version(report)
-        if html is not None:
-            self.differences += check_html(html, report, is_ours=is_ours)
-        if markdown is not None and is_ours:
-            self.differences += check_markdown(markdown, report)
+        try:
+            if html is not None:
+                self.differences += check_html(html, report, is_ours=is_ours)
+            if markdown is not None and is_ours:
+                self.differences += check_markdown(markdown, report)
+        except _ODD_REPORT as error:
+            # A changed name of a figure or of a column leaves a page that nobody can lay out.
+            self.differences.append(f"{JSON} cannot be laid out as pages: {error!r}")
 
     def _is_same_version(self, report: Mapping[str, Any] | None) -> bool:
         """Whether this docmill wrote the report: another one may ask and lay out differently."""

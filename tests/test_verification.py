@@ -348,6 +348,21 @@ def test_a_run_that_is_not_there_is_said_so(tmp_path: Path) -> None:
         verify_run(Lake(str(tmp_path)), "nothing")
 
 
+def test_a_figure_that_lost_its_name_is_a_difference_and_no_traceback(
+    published: Run, tmp_path: Path
+) -> None:
+    shutil.copytree(published.lake.root, tmp_path / "lake")
+    run = Run(Lake(str(tmp_path / "lake")), published.manifest)
+    content = json.loads(run.path("report.json").read_text("utf-8"))
+    name = content["metrics"][0]["rows"][0][0]
+    content["figures"][f"{name}x"] = content["figures"].pop(name)
+    run.path("report.json").write_text(json.dumps(content), "utf-8")
+
+    told = verify_run(run.lake, RUN).differences
+
+    assert any(one.startswith("report.json cannot be laid out as pages: ") for one in told)
+
+
 @settings(
     max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
