@@ -2,7 +2,7 @@
 
 import json
 import zlib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import Any
 
@@ -107,7 +107,7 @@ class StoredResponse:
 
     `key` identifies the request (`llms.sdk.Request.key`); `usd` is what the answer cost, `lost_usd`
     what unanswered attempts at the same request (time-outs) had cost before it; `stored_at` is when
-    it was stored, in seconds since the epoch, and 0 before.
+    it was stored, in seconds since the epoch, and 0 before; the answer is the same whenever it was.
     """
 
     key: str
@@ -117,7 +117,7 @@ class StoredResponse:
     answer: Answer
     usd: float = 0.0
     lost_usd: float = 0.0
-    stored_at: float = 0.0
+    stored_at: float = field(default=0.0, compare=False)
 
 
 def _insert(table: sa.Table, backend: str) -> "sqlite.Insert | postgresql.Insert":

@@ -116,7 +116,7 @@ def test_a_second_interrupt_breaks_off_what_is_in_flight_and_books_it(
 
     os.killpg(process.pid, signal.SIGINT)
     assert process.stderr is not None
-    process.stderr.readline()  # it has been understood
+    next(line for line in process.stderr if "stopping" in line)  # it has been understood
     os.killpg(process.pid, signal.SIGINT)
     code, parked, told = ended(process)
 
