@@ -28,6 +28,7 @@ _FAR = 0.1
 _MOST_PATIENCE = 8
 """So many times longer it takes until more is tried, where trying was refused time and again."""
 
+_MINUTE_S = 60.0
 _LONG_S = 5.0
 """A provider that takes nothing for so long counts in windows longer than the measured seconds."""
 
@@ -43,8 +44,10 @@ class Ceiling:
     """
 
     __slots__ = (
+        "_began",
         "_calm",
         "_eager_until",
+        "_is_waited_for",
         "_margin",
         "_minute",
         "_patience",
@@ -56,7 +59,9 @@ class Ceiling:
 
     def __init__(self) -> None:
         self.value = math.inf
+        self._began = -math.inf
         self._calm = 0
+        self._is_waited_for = False
         self._eager_until = math.inf
         self._margin = MARGIN
         self._minute = math.inf
@@ -65,7 +70,9 @@ class Ceiling:
         self._step = 0.0
         self._stepped_at = -math.inf
 
-    def refused(self, minute: float, recent: float, now: float, *, trouble_s: float) -> None:
+    def refused(
+        self, minute: float, recent: float, now: float, *, trouble_s: float, began: float
+    ) -> None:
         """Something was turned away.
 
         Args:
@@ -73,7 +80,9 @@ class Ceiling:
             recent: What would be taken in a minute at the pace of the last seconds.
             now: The time.
             trouble_s: For how long nothing has been taken, or 0.
+            began: When the first was sent.
         """
+        self._began = began
         if not trouble_s:
             self._minute = minute
             # A few seconds may have been spent waiting; half of a whole minute's is no accident.
@@ -86,10 +95,15 @@ class Ceiling:
             # What the last seconds took was a burst; the minute before is what it takes.
             taken = min(self._minute, max(minute, self._proven))
             self.value = min(self.value, max(taken * (1 - MARGIN), 1.0))
+            self._is_waited_for = True
 
     def answered(self, now: float) -> None:
         """Something was taken."""
         self._calm += 1
+        if self._is_waited_for:
+            # All of this run was in one window, which has just ended, and may be short.
+            self._is_waited_for = False
+            self.value *= max(1.0, _MINUTE_S / (now - self._began))
         is_eager = now < self._eager_until or self.value < _NEARLY * self._proven
         if self._calm < (EAGER_ANSWERS if is_eager else CALM_ANSWERS * self._patience):
             return

@@ -195,7 +195,7 @@ class ModelRates:
                 elif self._share == 1.0 and rate.widen():
                     continue  # all that went out from here is known, and only its timing is not
             taken = minute - refused[kind]
-            self._ceilings[kind].refused(taken, recent, now, trouble_s=trouble_s)
+            self._ceilings[kind].refused(taken, recent, now, trouble_s=trouble_s, began=rate.began)
             self._allow(kind, rate, now)
         self._choose()
 

@@ -129,13 +129,14 @@ class Rate:
         share: The part of the limit that is this process's at the moment.
         burst_s: Seconds of pace that may be made up for.
         window_s: Seconds over which the provider counts.
+        began: When the first amount went out.
     """
 
     __slots__ = (
         "_due",
         "_landed",
         "_sent",
-        "_went_at",
+        "began",
         "burst_s",
         "ceiling",
         "limit",
@@ -152,7 +153,7 @@ class Rate:
         self.window_s = WINDOW_S
         self.per_second = math.inf
         self._due = -math.inf
-        self._went_at = math.inf
+        self.began = math.inf
         self._sent = Window(_with_slack(WINDOW_S))
         # Providers that count an answer's tokens when it has been made see other sums than those
         # who count on arrival; no window of either kind may be passed.
@@ -228,7 +229,7 @@ class Rate:
 
     def take(self, amount: int, on_arrival: int, now: float) -> None:
         """Count an amount that goes out."""
-        self._went_at = min(self._went_at, now)
+        self.began = min(self.began, now)
         self._sent.add(amount, now)
         if self._landed is not None:
             self._landed.add(on_arrival, now)
@@ -257,7 +258,7 @@ class Rate:
         """What went out in a minute: in the last one, and at the pace of the last 5 seconds."""
         self._sent.forget(now)
         minute = self._sent.total * WINDOW_S / self.window_s
-        span_s = min(max(1.0, min(now - self._went_at, 5.0)), self._sent.span_s)
+        span_s = min(max(1.0, min(now - self.began, 5.0)), self._sent.span_s)
         return minute, self._sent.since(now - span_s) * WINDOW_S / span_s
 
     def _set_pace(self, now: float) -> None:
