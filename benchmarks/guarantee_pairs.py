@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from llms.calibration.learn_then_test import untied
+from llms.calibration.fitting import part_of
 from llms.policies.recorded import Recorded
 from tasks.replay import read_recorded
 
@@ -18,6 +18,8 @@ API_SETS += tuple(f"frugalml_{name}" for name in ("ferplus", "rafdb", "command")
 
 LABELS = frozenset({"zc_mmlu", *API_SETS})
 """Data sets whose answers are a letter or a class, so that two answers agree or do not."""
+
+_TRILLIONTH = 1e-12
 
 Meaning = Literal["worse", "other"]
 """When a cheap answer counts as wrong: `worse`, it is wrong where the strong one is right; `other`,
@@ -77,6 +79,16 @@ def is_step_up(recorded: Recorded, cheap: str, strong: str) -> bool:
     low, high = recorded.price(cheap), recorded.price(strong)
     is_dearer = low is not None and high is not None and low < high
     return is_dearer and recorded.quality(cheap) < recorded.quality(strong)
+
+
+def untied(confidence: float, key: str) -> float:
+    """A confidence that no two answers share: moved by a trillionth at most, by the answer's key.
+
+    Where many answers have the same confidence (a vote of five, a score in tenths) a threshold
+    takes all of them or none. Told apart by something that has nothing to do with being right, any
+    part of them can be taken, and the promise holds as before.
+    """
+    return (1 - _TRILLIONTH) * confidence + _TRILLIONTH * part_of(key, 2**16, "tie") / 2**16
 
 
 def pair_of(recorded: Recorded, cheap: str, strong: str, meaning: Meaning) -> Pair:

@@ -19,7 +19,6 @@ the most that any ASGI application could reach there and then.
 
 import argparse
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -31,7 +30,8 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from llms.calls import Call  # noqa: E402 - the project stands beside this folder
+from benchmarks.measured import cpu_seconds  # noqa: E402 - the project stands beside this folder
+from llms.calls import Call  # noqa: E402
 from llms.prompts import extraction_prompt  # noqa: E402
 from llms.sdk import Request  # noqa: E402
 from llms.simulator.app import Simulator  # noqa: E402
@@ -116,12 +116,6 @@ def serve_forever(answers: str, *, is_plain: bool) -> None:
     listener = listen()
     print(listener.getsockname()[1], flush=True)
     Server(simulator, is_plain=is_plain).run(sockets=[listener])
-
-
-def cpu_seconds(process_id: int) -> float:
-    """CPU time of a process so far."""
-    fields = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def measure(

@@ -1,7 +1,7 @@
 """Does a value stand in the text, and where?"""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
@@ -166,9 +166,6 @@ def _words(
         if found and found.score >= LEAST_LIKENESS:
             return found
     return part
-
-
-_Search = Callable[[TextIndex, str, Span], Iterator[Grounding]]
 
 
 def _exact(index: TextIndex, words: str, window: Span) -> Iterator[Grounding]:

@@ -42,21 +42,15 @@ def members(file: BinaryIO, kind: Kind, name: str, allowance: Allowance) -> Iter
             yield member
 
 
-def read_member(member: Member, max_bytes: int, allowance: Allowance) -> bytes:
-    """The content of a member.
-
-    Raises:
-        Unreadable: refused, too_large, zip_bomb, corrupt; `Exhausted` ends the whole archive.
-    """
-    return b"".join(member_chunks(member, max_bytes, allowance))
-
-
 def member_chunks(
     member: Member, max_bytes: int, allowance: Allowance, stream: Stream | None = None
 ) -> Iterator[bytes]:
-    """The content of a member piece by piece; raises as `read_member`.
+    """The content of a member piece by piece.
 
     `stream` is the content where the member has been opened already.
+
+    Raises:
+        Unreadable: refused, too_large, zip_bomb, corrupt; `Exhausted` ends the whole archive.
     """
     if member.problem is not None:
         raise member.problem

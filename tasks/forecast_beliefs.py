@@ -25,8 +25,6 @@ from tasks.forecast_quantities import Factor, Rate, Share
 LEAST_THINKING, MOST_THINKING = 0.25, 1.5
 """Thinking per token of answer, as a share of what the catalog measured on its harder questions."""
 
-_SLIGHT_DOUBT = 1.1
-
 _ROUTED, _ESCALATED = Share.about(0.25, weight=2), Share.about(0.35, weight=1.4)
 _OPEN = Share.about(0.05, weight=2)
 _MENDED, _MENDED_UP = Rate(0.2, 2), Rate(0.1, 2)

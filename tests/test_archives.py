@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tasks.parse_members
-from tasks.archives import members, read_member
+from tasks.archives import Member, member_chunks, members
 from tasks.parse_errors import Reason, Unreadable
 from tasks.parse_members import Allowance, Exhausted, is_hidden, refused_name, safe_name
 from tasks.parse_zip import zip_names
@@ -46,6 +46,10 @@ def make_tar(
                 change(info)
             archive.addfile(info, io.BytesIO(data))
     return out.getvalue()
+
+
+def read_member(member: Member, max_bytes: int, allowance: Allowance) -> bytes:
+    return b"".join(member_chunks(member, max_bytes, allowance))
 
 
 def contents(

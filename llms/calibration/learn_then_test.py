@@ -24,7 +24,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
-from llms.calibration.fitting import part_of
 from llms.calibration.hypergeometric import allowed_errors as allowed_in_pile
 from llms.calibration.hypergeometric import before_error
 from llms.calibration.tails import (
@@ -33,8 +32,6 @@ from llms.calibration.tails import (
     errors_within,
     is_proven,
 )
-
-_TRILLIONTH = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,24 +202,6 @@ def record_of(fields: Iterable[Labelled]) -> Labelled:
     if wrong:
         return Labelled(max(wrong), is_wrong=True)
     return Labelled(min((one.confidence for one in given), default=0.0), is_wrong=False)
-
-
-def untied(confidence: float, key: str) -> float:
-    """A confidence that no two answers share: moved by a trillionth at most, by the answer's key.
-
-    Where many answers have the same confidence (a vote of five, a score in tenths) a threshold
-    takes all of them or none. Told apart by something that has nothing to do with being right, any
-    part of them can be taken, and the promise holds as before.
-    """
-    return (1 - _TRILLIONTH) * confidence + _TRILLIONTH * part_of(key, 2**16, "tie") / 2**16
-
-
-def shared(delta: float, promises: int) -> float:
-    """The delta of each of several promises, so that all hold together with 1 - delta (Bonferroni).
-
-    Without it, a promise per field holds for each field by itself.
-    """
-    return delta / max(1, promises)
 
 
 def threshold_at(labelled: Sequence[Labelled], confidence: float | None) -> Threshold:

@@ -14,7 +14,6 @@ _CENT = Decimal("0.02")
 _ADDS_UP = 0.7
 _MISSES = 0.4
 _LATEST_FIRST = (("date_issue", "date_due"), ("date_effective", "date_end"), ("date", "date_due"))
-_MOST = 8
 
 Pools = Mapping[str, list[Scored]]
 

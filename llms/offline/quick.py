@@ -11,9 +11,6 @@ from llms.offline.readers import Found, as_found, choose, read, squeezed
 from llms.offline.vocabulary import JURISDICTION, NOT_A_PLACE
 from llms.offline.voice import Answer, Said
 
-_MENTIONED = frozenset(
-    {Kind.DATE, Kind.DATETIME, Kind.AMOUNT, Kind.DURATION, Kind.EMAIL, Kind.CURRENCY}
-)
 _LAST_WINS = frozenset({"total", "amount_due"})
 _LEAST_STRENGTH = {Kind.PLACE: 0.85, Kind.PARTY: 0.75, Kind.TEXT: 0.75, Kind.SUMMARY: 0.75}
 """A value without a shape of its own needs a label that surely is one."""

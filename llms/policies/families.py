@@ -24,15 +24,6 @@ class Family(StrEnum):
     LEARNED = "learned"
 
 
-MEANINGS = {
-    Family.SINGLE: "one model answers everything",
-    Family.CASCADE: "two or three models in order, each but the last with a threshold",
-    Family.AGREEMENT: "two models answer, a third decides where they differ",
-    Family.ROUTER: "one model per query, chosen by the query's words, layout and kind",
-    Family.LEARNED: "after each answer: stop, or ask the model that is worth its cost",
-}
-
-
 @dataclass(frozen=True, slots=True)
 class Candidates:
     """What can be chosen from.
