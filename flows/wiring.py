@@ -284,8 +284,8 @@ def _stages(manifest: Manifest, lake: Lake, backend: Backend) -> Manifest:
         for result in backend.extract(ingested.shards, url, run_id):
             shards.append(result)
             extracted += result.books
-        for note in result.notes:  # said in another process, perhaps
-            progress.say(note)
+            for note in result.notes:  # said in another process, perhaps
+                progress.say(note)
     finally:
         killed = close_workers(url, run_id)
     if killed:
