@@ -13,12 +13,12 @@ from flows.models_cli import app as models_app
 from flows.plan_cli import GoalOption, plan
 from flows.replay_cli import replay
 from flows.retry_cli import retry
-from flows.running import exit_code, finish, manifest_of, run_job
+from flows.running import exit_code, finish, manifest_of, run_job, runs_of
 from flows.simulate_cli import simulate
 
 if TYPE_CHECKING:
     from schemas.job import Backfill
-    from schemas.manifest import BackfillSummary, Manifest
+    from schemas.manifest import BackfillSummary
 
 app = typer.Typer(
     name="docmill",
@@ -87,7 +87,9 @@ def run(
 
 @app.command()
 def resume(
-    run_id: Annotated[str, typer.Argument(help="A run that was interrupted, parked or failed.")],
+    run_id: Annotated[
+        str, typer.Argument(help="A run that was interrupted, parked or failed, or `last`.")
+    ],
     lake: LakeOption = "lake",
     budget: Annotated[
         float | None, typer.Option(min=0, help="A new cap for the whole run, in US dollars.")
@@ -103,11 +105,13 @@ def resume(
 ) -> None:
     """Go on with a run; nothing that was answered is asked again."""
     manifest = manifest_of(lake, run_id)
+    run_id = manifest.run_id
     if manifest.status.value == "done" and manifest.outputs:
         fail(f"run {run_id} is done; there is nothing to resume")
     wanted = {"budget_usd": budget, "monthly_budget_usd": monthly_budget}
     new = {name: usd for name, usd in wanted.items() if usd is not None}
-    job = manifest.job.model_copy(update=new)
+    # The lake may have been named from another folder, or have moved.
+    job = manifest.job.model_copy(update={"lake": lake, **new})
     finish(run_job(job, direct=direct, quiet=as_json, run_id=run_id), as_json=as_json)
 
 
@@ -117,7 +121,7 @@ def runs(lake: LakeOption = "lake", as_json: JsonOption = False) -> None:
     from flows.views import runs_table
     from storage.store import Lake
 
-    runs_table(_listed(lake), Lake(lake), as_json=as_json)
+    runs_table(runs_of(lake), Lake(lake), as_json=as_json)
 
 
 @app.command()
@@ -130,27 +134,7 @@ def show(
     from flows.views import show_run
     from storage.store import Lake
 
-    show_run(_named(lake, run_id), Lake(lake), as_json=as_json)
-
-
-def _listed(lake: str) -> "list[Manifest]":
-    from storage.manifests import list_runs
-    from storage.store import Lake, LakeError
-
-    try:
-        return list_runs(Lake(lake))
-    except LakeError as error:
-        fail(error)
-
-
-def _named(lake: str, run_id: str) -> "Manifest":
-    """The manifest of a run named by its id, or of the newest by `last`."""
-    if run_id != "last":
-        return manifest_of(lake, run_id)
-    manifests = _listed(lake)
-    if not manifests:
-        fail(f"the lake {lake} has no runs yet; start one with `docmill run PATH --out {lake}`")
-    return manifests[-1]
+    show_run(manifest_of(lake, run_id), Lake(lake), as_json=as_json)
 
 
 @app.command()
@@ -164,7 +148,7 @@ def verify(
     from storage.store import Lake, LakeError
     from tasks.verification import verify_run
 
-    run_id = _named(lake, run_id).run_id
+    run_id = manifest_of(lake, run_id).run_id
     try:
         result = verify_run(Lake(lake), run_id)
     except LakeError as error:
@@ -258,6 +242,7 @@ def backfill(
     from pydantic import ValidationError
 
     from schemas.job import Backfill
+    from tasks.setting_errors import first_problem
 
     job = job_of(path, out=out, profile=profile)
     try:
@@ -274,8 +259,8 @@ def backfill(
             }
         )
     except ValidationError as error:
-        first = error.errors()[0]
-        fail(f"--{'.'.join(map(str, first['loc'])) or 'until'}: {first['msg']}")
+        problem = first_problem(error, Backfill)
+        fail(f"--{problem}" if error.errors()[0]["loc"] else problem)
     done = _backfill(plan, backfill_id, direct=direct)
     if as_json:
         print_json(done.model_dump(mode="json"))

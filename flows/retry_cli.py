@@ -5,11 +5,11 @@ from typing import Annotated
 import typer
 
 from flows.console import fail, print_json
-from flows.running import exit_code, finish, run_job
+from flows.running import exit_code, finish, manifest_of, run_job
 
 
 def retry(
-    run_id: Annotated[str, typer.Argument(help="A run that is done.")],
+    run_id: Annotated[str, typer.Argument(help="A run that is done, or `last`.")],
     failure_class: Annotated[
         str | None, typer.Option("--class", help="Only dead letters of this class.")
     ] = None,
@@ -41,7 +41,7 @@ def retry(
     from storage.manifests import read_manifest
     from storage.store import Lake
 
-    where = Lake(lake)
+    where, run_id = Lake(lake), manifest_of(lake, run_id).run_id
     try:
         count = begin_replay(where, run_id, failure_class=failure_class, stage=stage, anew=anew)
         manifest = read_manifest(where, run_id)

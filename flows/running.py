@@ -60,11 +60,30 @@ def exit_code(done: "RunSummary | BackfillSummary") -> int:
     return {"done": DONE, "parked": PARKED}.get(done.status.value, FAILED)
 
 
+def runs_of(lake: str) -> "list[Manifest]":
+    """The runs of a lake, oldest first; leaves with a sentence where it cannot be read."""
+    from storage.manifests import list_runs
+    from storage.store import Lake, LakeError
+
+    try:
+        return list_runs(Lake(lake))
+    except LakeError as error:
+        fail(error)
+
+
 def manifest_of(lake: str, run_id: str) -> "Manifest":
-    """The manifest of a run; leaves with a sentence where there is none."""
+    """The manifest of a run, by its id, or of the newest by `last`.
+
+    Leaves with a sentence where there is none.
+    """
     from storage.manifests import read_manifest
     from storage.store import Lake, LakeError
 
+    if run_id == "last":
+        manifests = runs_of(lake)
+        if not manifests:
+            fail(f"the lake {lake} has no runs yet; start one with `docmill run PATH --out {lake}`")
+        return manifests[-1]
     try:
         return read_manifest(Lake(lake), run_id)
     except LakeError as error:

@@ -92,6 +92,17 @@ class FieldSpec(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _some_number_is_accepted(self) -> Self:
+        if self.minimum is None or self.maximum is None:
+            return self
+        if self.minimum > self.maximum:
+            raise ValueError(
+                f"field {self.name!r}: its minimum {self.minimum:g} is over its maximum "
+                f"{self.maximum:g}"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _category_has_choices(self) -> Self:
         if self.type is FieldType.CATEGORY and not self.choices:
             raise ValueError(f"field {self.name!r} is a category and needs `choices`")

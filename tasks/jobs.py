@@ -121,7 +121,11 @@ def _validated(raw: dict[str, Any], overrides: Mapping[str, Any], *, where: str)
     try:
         return Job.model_validate(merged)
     except ValidationError as error:
-        raise JobError(f"{where}: {first_problem(error, Job)}") from None
+        problem, place = first_problem(error, Job), error.errors()[0]["loc"][:1]
+        if place and isinstance(overrides.get(str(place[0])), str):
+            # An option of the command is wrong and not the file.
+            raise JobError(f"--{problem.replace('_', '-', 1)}") from None
+        raise JobError(f"{where}: {problem}") from None
 
 
 def expand(job: Job) -> Job:

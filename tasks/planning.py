@@ -11,7 +11,6 @@ from pydantic import ValidationError
 
 from llms.calls import Ask
 from llms.planning import plan_call
-from schemas.fields import FieldSpec
 from schemas.job import Job, Metric, Source
 from schemas.plans import JobPlan
 from schemas.roles import Model
@@ -194,8 +193,6 @@ def checked_job(text: str, file: Path) -> Job:
     job = job_of_text(text, file)
     for kind in document_types(job):
         _check_globs(kind.name, kind.match)
-        for spec in kind.fields:
-            _check_field(kind.name, spec)
     ids = [metric.id for metric in job.analysis.metrics]
     if twice := sorted({name for name in ids if ids.count(name) > 1}):
         raise JobError(f"the metric id {twice[0]!r} is used twice")
@@ -213,14 +210,6 @@ def _check_globs(kind: str, globs: tuple[str, ...]) -> None:
         compile_globs(globs)
     except re.error as error:
         raise JobError(f"type {kind!r}: match: {', '.join(globs)} is no glob: {error}") from None
-
-
-def _check_field(kind: str, spec: FieldSpec) -> None:
-    if spec.minimum is not None and spec.maximum is not None and spec.minimum > spec.maximum:
-        raise JobError(
-            f"field {spec.name!r} of type {kind!r}: its minimum {spec.minimum:g} is over its "
-            f"maximum {spec.maximum:g}"
-        )
 
 
 def _try(tables: RecordSql, metric: Metric) -> None:

@@ -164,6 +164,8 @@ class TestMistakes:
             (["run", "wrong.yaml", "--direct"], "nonsense: there is no such setting"),
             (["show", "nonsense"], "run 'nonsense' is not in the lake lake"),
             (["show", "last"], "has no runs yet; start one with"),
+            (["resume", "last"], "has no runs yet; start one with"),
+            (["retry", "last"], "has no runs yet; start one with"),
             (["verify", "nonsense"], "run 'nonsense' is not in the lake lake"),
             (["resume", "nonsense", "--direct"], "run 'nonsense' is not in the lake lake"),
             (["forecast", "missing"], "missing does not exist"),
@@ -178,7 +180,7 @@ class TestMistakes:
             ),
             (
                 ["backfill", "docs", "--since", "2026-01-01", "--until", "2026-02-01", "--by", "x"],
-                "--by: Input should be 'path', 'name'",
+                "--by: should be 'path', 'name'",
             ),
         ],
         ids=lambda value: " ".join(value) if isinstance(value, list) else "",

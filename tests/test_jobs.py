@@ -87,6 +87,73 @@ def test_a_mistake_in_a_job_file_is_one_clear_sentence(
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param("types: invoice", "types: should be a list such as [a, b]", id="no list"),
+        pytest.param(
+            "types: [3]",
+            "types.0: should be a mapping such as {name: ...} or a mapping such as {use: ...} "
+            "or text",
+            id="none of the kinds",
+        ),
+        pytest.param(
+            "types: [{use: invoice, mach: [a]}]",
+            "types.0.mach: there is no such setting; did you mean 'match'?",
+            id="a shipped type",
+        ),
+        pytest.param(
+            "types: [{use: invoice, fields: [{name: a}]}]",
+            "types.0.fields: there is no such setting; did you mean 'extra_fields'?",
+            id="a setting of the other kind of type",
+        ),
+        pytest.param(
+            "types: [{name: a, fields: [{name: b, requird: true}]}]",
+            "types.0.fields.0.requird: there is no such setting; did you mean 'required'?",
+            id="a type of one's own",
+        ),
+        pytest.param("types: [{name: a}]", "types.0.fields: is missing", id="missing"),
+        pytest.param(
+            "types: [{name: a, fields: []}]", "types.0.fields: should hold at least 1", id="empty"
+        ),
+        pytest.param(
+            "types: [{use: invoice, keep: a}, {use: receipt, keep: a}]",
+            "types.0.keep: should be a list such as [a, b] (and 1 more)",
+            id="two of them",
+        ),
+        pytest.param(
+            "providers: {a: {base_url: 'http://a/v1', models: {b: 3}}}",
+            "providers.a.models.b: should be a mapping such as {name: ...} or text",
+            id="a union in a union",
+        ),
+        pytest.param("audit: 0.1", "audit: should be a mapping such as {share: ...}", id="scalar"),
+        pytest.param("shadow: 2", "shadow.share: should be at most 1", id="bound"),
+        pytest.param("processes: many", "processes: should be a whole number", id="number"),
+        pytest.param(
+            "types: [{name: a, fields: [{name: b, minimum: 5, maximum: 1}]}]",
+            "types.0.fields.0: field 'b': its minimum 5 is over its maximum 1",
+            id="an empty range",
+        ),
+    ],
+)
+def test_a_mistake_is_told_for_the_kind_that_was_meant(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    file = write(tmp_path, text)
+
+    with pytest.raises(JobError) as caught:
+        load_job(str(tmp_path))
+
+    assert str(caught.value) == f"{file}: {said}"
+
+
+def test_a_mistake_in_an_option_is_not_laid_to_the_file(tmp_path: Path) -> None:
+    write(tmp_path, "name: inbox")
+
+    with pytest.raises(JobError, match=r"^--ready-by: 'noon' is no time such as 06:00 or "):
+        load_job(str(tmp_path), {"ready_by": "noon"})
+
+
 def test_a_path_that_is_not_there_is_one_clear_sentence() -> None:
     with pytest.raises(JobError, match="nowhere does not exist"):
         load_job("nowhere")
