@@ -37,7 +37,7 @@ _DAY_S = 86_400.0
 
 @app.command()
 def stats(lake: LakeOption = "lake", as_json: JsonOption = False) -> None:
-    """Say what the store holds, by model, job and age, what it saved, and which runs use it."""
+    """Say what the store holds, what it saved, and which runs use it."""
     from llms import response_upkeep as upkeep
     from llms.failures import LlmError
     from storage.store import LakeError
@@ -117,9 +117,10 @@ def prune(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Delete answers that meet every condition given; asked again, they are paid for again.
+    """Delete answers that meet every condition given.
 
-    What an unfinished run has stored or used stays, whatever the conditions.
+    Asked again, they are paid for again. What an unfinished run has stored or used stays, whatever
+    the conditions.
     """
     from llms import response_upkeep as upkeep
     from llms.failures import LlmError

@@ -47,7 +47,11 @@ def calibrate(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Fit confidences on labelled documents and certify from which one on answers are kept."""
+    """Certify on labelled documents what may be promised of answers.
+
+    Confidences are fitted on some of them; on the others it is tested from which one on an answer
+    is kept. With --judge a strong model takes the place of the labels.
+    """
     from flows.calibrate import CalibrationParkedError, CalibrationRefusedError
     from flows.calibrate import calibrate as run_calibration
     from flows.wiring import USER_ERRORS

@@ -1,4 +1,7 @@
-"""The `docmill` command. A command imports what it needs when it runs, so that help is instant."""
+"""The `docmill` command. A command imports what it needs when it runs, so that help is instant.
+
+Help lists the commands in the order in which they are added here.
+"""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,8 +32,6 @@ app = typer.Typer(
     # Plain help: rich would cost half of the time that `docmill --help` takes.
     rich_markup_mode=None,
 )
-app.add_typer(cache_app, name="cache", help="The response store: what it holds and what may go.")
-app.add_typer(models_app, name="models", help="Which models there are, and who plays which role.")
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 LakeOption = Annotated[
@@ -85,79 +86,7 @@ def run(
     finish(run_job(job, direct=direct, quiet=as_json, run_id=run_id), as_json=as_json)
 
 
-@app.command()
-def resume(
-    run_id: Annotated[
-        str, typer.Argument(help="A run that was interrupted, parked or failed, or `last`.")
-    ],
-    lake: LakeOption = "lake",
-    budget: Annotated[
-        float | None, typer.Option(min=0, help="A new cap for the whole run, in US dollars.")
-    ] = None,
-    monthly_budget: Annotated[
-        float | None,
-        typer.Option(min=0, help="A new cap for the job's runs in this month, in US dollars."),
-    ] = None,
-    direct: Annotated[
-        bool, typer.Option("--direct", help="Run the same stages without Prefect.")
-    ] = False,
-    as_json: JsonOption = False,
-) -> None:
-    """Go on with a run; nothing that was answered is asked again."""
-    manifest = manifest_of(lake, run_id)
-    run_id = manifest.run_id
-    if manifest.status.value == "done" and manifest.outputs:
-        fail(f"run {run_id} is done; there is nothing to resume")
-    wanted = {"budget_usd": budget, "monthly_budget_usd": monthly_budget}
-    new = {name: usd for name, usd in wanted.items() if usd is not None}
-    # The lake may have been named from another folder, or have moved.
-    job = manifest.job.model_copy(update={"lake": lake, **new})
-    finish(run_job(job, direct=direct, quiet=as_json, run_id=run_id), as_json=as_json)
-
-
-@app.command()
-def runs(lake: LakeOption = "lake", as_json: JsonOption = False) -> None:
-    """List the runs of a lake, oldest first."""
-    from flows.views import runs_table
-    from storage.store import Lake
-
-    runs_table(runs_of(lake), Lake(lake), as_json=as_json)
-
-
-@app.command()
-def show(
-    run_id: Annotated[str, typer.Argument(help="Id of a run, or `last`.")] = "last",
-    lake: LakeOption = "lake",
-    as_json: JsonOption = False,
-) -> None:
-    """Show one run: its books, its money, its models, its dead letters."""
-    from flows.views import show_run
-    from storage.store import Lake
-
-    show_run(manifest_of(lake, run_id), Lake(lake), as_json=as_json)
-
-
-@app.command()
-def verify(
-    run_id: Annotated[str, typer.Argument(help="Id of a run, or `last`.")] = "last",
-    lake: LakeOption = "lake",
-    as_json: JsonOption = False,
-) -> None:
-    """Recompute every figure of a report from the records; exit 1 on any difference."""
-    from flows.views import verification_lines
-    from storage.store import Lake, LakeError
-    from tasks.verification import verify_run
-
-    run_id = manifest_of(lake, run_id).run_id
-    try:
-        result = verify_run(Lake(lake), run_id)
-    except LakeError as error:
-        fail(error, FAILED)
-    if as_json:
-        print_json({**result.model_dump(mode="json"), "ok": result.ok})
-    else:
-        print("\n".join(verification_lines(result)))
-    raise typer.Exit(DONE if result.ok else FAILED)
+app.command()(plan)
 
 
 @app.command()
@@ -171,7 +100,7 @@ def forecast(
         str | None, typer.Option(help="standard, flex or batch; default: the job's own.")
     ] = None,
     probability: Annotated[
-        float, typer.Option(min=0.5, max=0.99, help="That a run ends in its range.")
+        float, typer.Option(min=0.5, max=0.99, help="How sure the range is to hold the run.")
     ] = 0.9,
     sample: Annotated[int, typer.Option(min=0, help="Documents to parse for it.")] = 40,
     out: Annotated[
@@ -183,7 +112,10 @@ def forecast(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Say what a run would cost, as a range, against one strong model; sends nothing."""
+    """Say what a run would cost, as a range; sends nothing.
+
+    Beside it stands what one strong model would cost for the same work.
+    """
     import os
 
     from flows.forecast_view import coverage_lines, forecast_lines
@@ -228,8 +160,13 @@ def backfill(
     budget: Annotated[
         float | None, typer.Option(min=0, help="Cap for the whole backfill, in US dollars.")
     ] = None,
-    out: Annotated[str | None, typer.Option("--out", "--lake", help="The lake.")] = None,
-    profile: Annotated[str | None, typer.Option(help="Providers.")] = None,
+    out: Annotated[
+        str | None,
+        typer.Option("--out", "--lake", help="The lake; overrides the job's own (default: lake)."),
+    ] = None,
+    profile: Annotated[
+        str | None, typer.Option(help="Providers: offline, openai, openrouter or local.")
+    ] = None,
     backfill_id: Annotated[
         str | None, typer.Option("--id", help="Go on with this backfill.")
     ] = None,
@@ -290,12 +227,88 @@ def _backfill(plan: "Backfill", backfill_id: str | None, *, direct: bool) -> "Ba
         fail(error)
 
 
-app.command()(replay)
+@app.command()
+def runs(lake: LakeOption = "lake", as_json: JsonOption = False) -> None:
+    """List the runs of a lake, oldest first."""
+    from flows.views import runs_table
+    from storage.store import Lake
+
+    runs_table(runs_of(lake), Lake(lake), as_json=as_json)
+
+
+@app.command()
+def show(
+    run_id: Annotated[str, typer.Argument(help="Id of a run, or `last`.")] = "last",
+    lake: LakeOption = "lake",
+    as_json: JsonOption = False,
+) -> None:
+    """Show one run: books, money, models, dead letters."""
+    from flows.views import show_run
+    from storage.store import Lake
+
+    show_run(manifest_of(lake, run_id), Lake(lake), as_json=as_json)
+
+
+@app.command()
+def verify(
+    run_id: Annotated[str, typer.Argument(help="Id of a run, or `last`.")] = "last",
+    lake: LakeOption = "lake",
+    as_json: JsonOption = False,
+) -> None:
+    """Recompute every figure of a report; exit 1 on any difference."""
+    from flows.views import verification_lines
+    from storage.store import Lake, LakeError
+    from tasks.verification import verify_run
+
+    run_id = manifest_of(lake, run_id).run_id
+    try:
+        result = verify_run(Lake(lake), run_id)
+    except LakeError as error:
+        fail(error, FAILED)
+    if as_json:
+        print_json({**result.model_dump(mode="json"), "ok": result.ok})
+    else:
+        print("\n".join(verification_lines(result)))
+    raise typer.Exit(DONE if result.ok else FAILED)
+
+
+@app.command()
+def resume(
+    run_id: Annotated[
+        str, typer.Argument(help="A run that was interrupted, parked or failed, or `last`.")
+    ],
+    lake: LakeOption = "lake",
+    budget: Annotated[
+        float | None, typer.Option(min=0, help="A new cap for the whole run, in US dollars.")
+    ] = None,
+    monthly_budget: Annotated[
+        float | None,
+        typer.Option(min=0, help="A new cap for the job's runs in this month, in US dollars."),
+    ] = None,
+    direct: Annotated[
+        bool, typer.Option("--direct", help="Run the same stages without Prefect.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Go on with a run; nothing that was answered is asked again."""
+    manifest = manifest_of(lake, run_id)
+    run_id = manifest.run_id
+    if manifest.status.value == "done" and manifest.outputs:
+        fail(f"run {run_id} is done; there is nothing to resume")
+    wanted = {"budget_usd": budget, "monthly_budget_usd": monthly_budget}
+    new = {name: usd for name, usd in wanted.items() if usd is not None}
+    # The lake may have been named from another folder, or have moved.
+    job = manifest.job.model_copy(update={"lake": lake, **new})
+    finish(run_job(job, direct=direct, quiet=as_json, run_id=run_id), as_json=as_json)
+
+
 app.command()(retry)
-app.command()(plan)
 app.command("eval")(evaluate)
 app.command()(calibrate)
+app.command()(replay)
 app.command()(simulate)
+app.add_typer(models_app, name="models", help="Which models there are, and who plays which role.")
+app.add_typer(cache_app, name="cache", help="The response store: what it holds and what may go.")
 
 
 def main() -> None:

@@ -28,7 +28,7 @@ def evaluate(
     mistakes: Annotated[bool, typer.Option("--mistakes", help="List every mistake.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Score the pipeline on labelled documents: precision, recall, F1 per field."""
+    """Score the pipeline on labels: precision, recall, F1 per field."""
     from flows.evaluate import run_evaluation
     from flows.evaluate_view import evaluation_lines
     from flows.wiring import USER_ERRORS

@@ -44,7 +44,7 @@ def roles(
         str, typer.Option(help="Lane to price calls in: standard, flex or batch.")
     ] = "standard",
 ) -> None:
-    """Print for each role the ranked models, with the figures that put them in their place."""
+    """Print the ranked models of each role, with the reasons."""
     if lane not in ("standard", "flex", "batch"):
         raise typer.BadParameter(f"{lane!r} is not standard, flex or batch", param_hint="--lane")
     asked = job_of(job, profile=profile, models=model)
@@ -75,7 +75,7 @@ SnapshotName = Annotated[
 
 @app.command()
 def show(name: Name, json: Json = False) -> None:
-    """Print what is known of a model: figures with their sources, places in roles, history."""
+    """Print a model: figures with sources, places in roles, history."""
     with errors_as_sentences():
         from flows.models_view import models_text, shown_models
 
@@ -89,7 +89,7 @@ def compare(
     names: Annotated[list[str], typer.Argument(help="Two models or more: slugs, names, API ids.")],
     json: Json = False,
 ) -> None:
-    """Print models side by side, with what a call of each role would cost."""
+    """Print models side by side, with what their calls would cost."""
     with errors_as_sentences():
         from flows.models_view import compared_models, comparison_text
 
@@ -109,7 +109,10 @@ def history(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Print the figures of a model over all snapshots, or the snapshots that are kept."""
+    """Print the figures of a model over all snapshots.
+
+    Without a name, the snapshots that are kept.
+    """
     with errors_as_sentences():
         from flows import models_changes as view
         from tasks.model_history import histories_of
@@ -128,7 +131,7 @@ def history(
 
 @app.command()
 def diff(before: SnapshotName, after: SnapshotName, json: Json = False) -> None:
-    """Print what changed between two snapshots, and what that does to each role."""
+    """Print what changed between two snapshots, also for the roles."""
     with errors_as_sentences():
         from flows.models_changes import changes_object, changes_text, compared_snapshots
 
@@ -144,7 +147,7 @@ def import_archive(
     ],
     json: Json = False,
 ) -> None:
-    """Keep the days of an archive as snapshots: history to query, never selected from."""
+    """Keep the days of an archive as snapshots, to query only."""
     with errors_as_sentences():
         from flows.models_changes import imported, imported_text
 
@@ -154,7 +157,7 @@ def import_archive(
 
 @app.command()
 def query(sql: Sql, json: Json = False, csv: Csv = False, markdown: Markdown = False) -> None:
-    """Print what a SELECT over the catalog finds; the same as `aa query`."""
+    """Print what a SELECT over the catalog finds, as `aa query` does."""
     run_query(sql, form_of(as_json=json, as_csv=csv, as_markdown=markdown))
 
 
@@ -173,7 +176,10 @@ def refresh(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Read what others publish of models and keep it as the newest snapshot of the catalog."""
+    """Read what others publish of models and keep it as a snapshot.
+
+    Runs choose from the newest snapshot.
+    """
     with errors_as_sentences():
         from flows.models_refresh_view import refresh_object, refresh_text, refreshed
 

@@ -29,7 +29,9 @@ def ping(
         str | None, typer.Option(help="Set of providers; else the one whose key is set.")
     ] = None,
 ) -> None:
-    """Ask every model in use one cheap question: key, name, answer format, limits, latency.
+    """Ask each model in use one cheap question, to see that it works.
+
+    Told are key, name, answer format, limits and latency.
 
     What the calls can cost at most is said before, what they did cost after. Exit code 1 when
     something would keep a run from using a model.

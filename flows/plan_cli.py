@@ -41,7 +41,10 @@ def plan(
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Plan a job from a goal and a sample of the documents; writes a job file to edit and run."""
+    """Plan a job from a goal and a sample; writes a docmill.yaml.
+
+    Edit it and run it.
+    """
     from datetime import UTC, datetime
 
     from flows.wiring import USER_ERRORS, new_run_id

@@ -49,7 +49,7 @@ def replay(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Try cascades and routers on recorded answers: nothing is sent, nothing is paid.
+    """Try cascades and routers on recorded answers; sends nothing.
 
     Policies are tuned on one half of the queries and measured on the other.
     """

@@ -59,11 +59,11 @@ def simulate(
         typer.Option("--json", help="Print the URL as one JSON object, at the end the books."),
     ] = False,
 ) -> None:
-    """Start a simulated provider; Ctrl-C ends it and prints its books.
+    """Start a simulated provider, to rehearse with.
 
-    It speaks the OpenAI API (Chat Completions, models, files, batches) and measures speed and
-    reliability of whoever calls it, never quality: no language model answers. What it was asked
-    stands at /stats.
+    Ctrl-C ends it and prints its books. It speaks the OpenAI API (Chat Completions, models, files,
+    batches) and measures speed and reliability of whoever calls it, never quality: no language
+    model answers. What it was asked stands at /stats.
     """
     if faults:
         _list_faults(as_json=as_json)

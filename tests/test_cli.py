@@ -152,6 +152,18 @@ class TestRun:
         assert not (tmp_path / "mine").exists()
 
 
+class TestHelp:
+    @pytest.mark.parametrize("words", [[], ["models"], ["cache"]], ids=" ".join)
+    def test_every_command_is_said_in_one_whole_line(
+        self, docmill: Docmill, words: list[str]
+    ) -> None:
+        done = docmill(*words, "--help")
+
+        assert done.exit_code == 0
+        commands = done.stdout.split("Commands:\n")[1].strip().splitlines()
+        assert [line for line in commands if not line.endswith(".") or line.endswith("...")] == []
+
+
 class TestMistakes:
     @pytest.mark.parametrize(
         ("words", "said"),
