@@ -30,9 +30,10 @@ from make_documents import TEXT_FORMATS, make_documents  # noqa: E402
 from storage.manifests import read_manifest  # noqa: E402
 from storage.store import Lake  # noqa: E402
 from tasks.calibration_labels import Labels, final_answers  # noqa: E402
-from tasks.charts import FAINT, LABEL, MARK, RULE  # noqa: E402
+from tasks.charts import FAINT, MARK, svg_of  # noqa: E402
 from tasks.gold import load_gold  # noqa: E402
 from tasks.jobs import load_job  # noqa: E402
+from tasks.plots import WARM, plot  # noqa: E402
 
 PAGE = ROOT / "docs" / "calibration.md"
 IMAGES = ROOT / "docs" / "images"
@@ -121,8 +122,6 @@ def _second(done: Evaluated) -> int:
 
 def draw_errors(plain: Fresh, kept: Fresh) -> str:
     """What was accepted and wrong per field, with defaults and calibrated, as SVG."""
-    import vl_convert
-
     n = plain.done.result.documents
     names = {"defaults": plain, "calibrated": kept}
     values = [
@@ -130,7 +129,6 @@ def draw_errors(plain: Fresh, kept: Fresh) -> str:
         for how, one in names.items()
         for name, wrong in one.wrong.items()
     ]
-    axis = {"labelColor": LABEL, "domainColor": RULE, "tickColor": RULE, "gridColor": RULE}
     bars = {
         "mark": {"type": "bar"},
         "encoding": {
@@ -153,25 +151,11 @@ def draw_errors(plain: Fresh, kept: Fresh) -> str:
         "data": {"values": values},
     }
     promised = {
-        "mark": {"type": "rule", "color": "#c2672b", "strokeDash": [4, 3], "strokeWidth": 1.5},
+        "mark": {"type": "rule", "color": WARM, "strokeDash": [4, 3], "strokeWidth": 1.5},
         "encoding": {"x": {"datum": 1 - TARGET, "type": "quantitative"}},
         "data": {"values": [{}]},
     }
-    spec = {
-        "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
-        "background": "white",
-        "padding": 10,
-        "width": 460,
-        "height": {"step": 11},
-        "layer": [bars, promised],
-        "config": {
-            "font": "Helvetica, Arial, sans-serif",
-            "view": {"stroke": None},
-            "axis": {**axis, "titleColor": LABEL, "titleFontWeight": "normal"},
-        },
-    }
-    svg: str = vl_convert.vegalite_to_svg(spec, show_warnings=False, allowed_base_urls=[])
-    return svg + "\n"
+    return svg_of(plot([bars, promised], padding=10, width=460, height={"step": 11})) + "\n"
 
 
 def put(done: Calibrated, said: list[str], plain: Fresh, kept: Fresh) -> None:

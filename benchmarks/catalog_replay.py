@@ -10,7 +10,6 @@ priced, all with what was known on the day. Takes a few seconds, calls nobody.
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,19 +18,18 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.catalog_history import HistoryError, read_history
-from benchmarks.replay_charts import draw, spec_candidates, spec_overpayment, spec_savings
+from benchmarks.replay_charts import spec_candidates, spec_overpayment, spec_savings
 from benchmarks.replay_days import Day, replay
+from benchmarks.replay_output import add_outputs, put_out
 from benchmarks.replay_overpayment import overpayment
 from benchmarks.replay_page import blocks
 from benchmarks.replay_scenario import compare
-from docs.make_tables import filled
 from llms.scales import WRITTEN_FOR
 from schemas.roles import Role
 
 ROOT = Path(__file__).resolve().parents[1]
 HISTORY = ROOT.parent / "shared" / "data" / "catalog" / "aa_llms_history.parquet"
 PAGE = ROOT / "docs" / "catalog-replay.md"
-IMAGES = ROOT / "docs" / "images"
 
 
 def as_json(days: Sequence[Day]) -> dict[str, Any]:
@@ -73,32 +71,25 @@ def main(arguments: Sequence[str], write: Callable[[str], object] = sys.stdout.w
     parser.add_argument(
         "--history", type=Path, default=HISTORY, help="Parquet file with a row per model and day"
     )
-    shown = parser.add_mutually_exclusive_group()
-    shown.add_argument("--json", action="store_true", help="print every day as JSON")
-    shown.add_argument("--write", action="store_true", help="put tables and pictures into docs/")
+    add_outputs(parser, "day")
     options = parser.parse_args(arguments)
     try:
         days = replay(read_history(options.history, version=WRITTEN_FOR))
     except HistoryError as error:
         print(error, file=sys.stderr)
         return 2
-    if options.json:
-        write(json.dumps(as_json(days), indent=1) + "\n")
-        return 0
-    made = blocks(days)
-    if options.write:
-        PAGE.write_text(filled(PAGE.read_text(encoding="utf-8"), made), encoding="utf-8")
-        draw(
-            {
-                "catalog-candidates": spec_candidates(days),
-                "catalog-overpayment": spec_overpayment(days),
-                "catalog-savings": spec_savings(days),
-            },
-            IMAGES,
-        )
-    else:
-        for name, block in made.items():
-            write(f"## {name}\n\n{block}\n\n")
+    put_out(
+        options,
+        PAGE,
+        data=lambda: as_json(days),
+        blocks=lambda: blocks(days),
+        pictures=lambda: {
+            "catalog-candidates": spec_candidates(days),
+            "catalog-overpayment": spec_overpayment(days),
+            "catalog-savings": spec_savings(days),
+        },
+        write=write,
+    )
     return 0
 
 

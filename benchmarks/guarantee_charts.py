@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmarks.guarantee_replay import DELTA, OURS, TARGETS, Outcome
-from benchmarks.replay_charts import WARM, Spec, page
+from benchmarks.replay_charts import Spec, page
 from llms.calibration.martingale import begin, observe
 from tasks.charts import FAINT, MARK, REST
+from tasks.plots import WARM
 
 _RULES = {OURS["halves"]: MARK, "BARGAIN": "#7a9e48", "Hoeffding": REST, "naive": WARM}
 """Rules that are drawn, and their colours."""

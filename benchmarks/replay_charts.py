@@ -1,7 +1,6 @@
-"""What does a replay look like? Its pictures, as Vega-Lite specifications and SVG files."""
+"""What does a replay look like? Its pictures, as Vega-Lite specifications."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from statistics import median
 from typing import Any
 
@@ -10,8 +9,8 @@ from benchmarks.replay_overpayment import TOKEN_PRICED, overpayment
 from benchmarks.replay_scenario import SENSITIVITIES, compare
 from schemas.roles import Role
 from tasks.charts import FAINT, LABEL, MARK, RULE
+from tasks.plots import WARM
 
-WARM = "#c2672b"
 ENOUGH = 5.0
 """The saving that the scenario has to reach."""
 
@@ -119,17 +118,6 @@ def spec_savings(days: Sequence[Day]) -> Spec:
             "layer": [enough, ranges, middles],
         }
     )
-
-
-def draw(specs: Mapping[str, Spec], folder: Path) -> None:
-    """Write each picture to `folder` as an SVG file of its name."""
-    # Imported here: it starts a JavaScript engine, which only the page needs.
-    import vl_convert
-
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, spec in specs.items():
-        svg = vl_convert.vegalite_to_svg(spec, show_warnings=False, allowed_base_urls=[])
-        (folder / f"{name}.svg").write_text(svg + "\n", encoding="utf-8")
 
 
 def words(role: Role) -> str:

@@ -10,7 +10,6 @@ to another until the audit raises its alarm. No model is called. Takes some minu
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -24,13 +23,11 @@ from benchmarks.guarantee_drift import alarms_at_the_limit, drifts
 from benchmarks.guarantee_page import Findings, blocks
 from benchmarks.guarantee_pairs import DATA, available, pairs
 from benchmarks.guarantee_replay import SEEDS, replay
-from benchmarks.replay_charts import draw
-from docs.make_tables import filled
+from benchmarks.replay_output import add_outputs, put_out
 from llms.policies.recorded import ReplayError
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "guarantees.md"
-IMAGES = ROOT / "docs" / "images"
 
 STREAMS_PER_SEED, AUDITS = 5, 2000
 """Streams at the limit of what is tolerated, and their length."""
@@ -62,9 +59,7 @@ def main(arguments: Sequence[str], write: Callable[[str], object] = sys.stdout.w
     parser.add_argument("--data", type=Path, default=DATA, help="folder of recorded answers")
     parser.add_argument("--seeds", type=int, default=SEEDS, help="splits and samples per pair")
     parser.add_argument("--workers", type=int, default=2, help="processes")
-    shown = parser.add_mutually_exclusive_group()
-    shown.add_argument("--json", action="store_true", help="print every outcome as JSON")
-    shown.add_argument("--write", action="store_true", help="put tables and pictures into docs/")
+    add_outputs(parser, "outcome")
     options = parser.parse_args(arguments)
     if options.seeds < 1 or options.workers < 1:
         parser.error("--seeds and --workers must be at least 1")
@@ -73,22 +68,17 @@ def main(arguments: Sequence[str], write: Callable[[str], object] = sys.stdout.w
     except ReplayError as error:
         print(error, file=sys.stderr)
         return 2
-    if options.json:
-        write(json.dumps(asdict(findings), indent=1) + "\n")
-        return 0
-    made = blocks(findings)
-    if options.write:
-        PAGE.write_text(filled(PAGE.read_text(encoding="utf-8"), made), encoding="utf-8")
-        draw(
-            {
-                "guarantee-violations": spec_violations(findings.outcomes),
-                "guarantee-audit": spec_wealth(),
-            },
-            IMAGES,
-        )
-    else:
-        for name, block in made.items():
-            write(f"## {name}\n\n{block}\n\n")
+    put_out(
+        options,
+        PAGE,
+        data=lambda: asdict(findings),
+        blocks=lambda: blocks(findings),
+        pictures=lambda: {
+            "guarantee-violations": spec_violations(findings.outcomes),
+            "guarantee-audit": spec_wealth(),
+        },
+        write=write,
+    )
     return 0
 
 

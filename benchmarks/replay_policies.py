@@ -9,7 +9,6 @@ single models mixed at random to the same cost. No model is called. Takes some m
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -27,13 +26,11 @@ from benchmarks.policy_extraction_cascade import beside_strong
 from benchmarks.policy_page import Findings, blocks
 from benchmarks.policy_routers import PAIRS, SEES, routed
 from benchmarks.policy_sets import DATA, check_sets, read_set
-from benchmarks.replay_charts import draw
-from docs.make_tables import filled
+from benchmarks.replay_output import add_outputs, put_out
 from llms.policies.recorded import ReplayError
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "policies.md"
-IMAGES = ROOT / "docs" / "images"
 
 QUERIES, MOST_SPLITS, EXTRACTION_SPLITS = 8_000, 4, 20
 """Small data sets need several splits, large ones are measured well enough by one: so many queries
@@ -78,9 +75,7 @@ def main(arguments: Sequence[str], write: Callable[[str], object] = sys.stdout.w
     parser = argparse.ArgumentParser(description="Replay policies on recorded answers.")
     parser.add_argument("--data", type=Path, default=DATA, help="folder of recorded answers")
     parser.add_argument("--workers", type=int, default=2, help="processes")
-    shown = parser.add_mutually_exclusive_group()
-    shown.add_argument("--json", action="store_true", help="print every split as JSON")
-    shown.add_argument("--write", action="store_true", help="put tables and picture into docs/")
+    add_outputs(parser, "split")
     options = parser.parse_args(arguments)
     if options.workers < 1:
         parser.error("--workers must be at least 1")
@@ -89,16 +84,14 @@ def main(arguments: Sequence[str], write: Callable[[str], object] = sys.stdout.w
     except ReplayError as error:
         print(error, file=sys.stderr)
         return 2
-    if options.json:
-        write(json.dumps(asdict(findings), indent=1) + "\n")
-        return 0
-    made = blocks(findings)
-    if options.write:
-        PAGE.write_text(filled(PAGE.read_text(encoding="utf-8"), made), encoding="utf-8")
-        draw({"policy-curves": spec_curves(findings.contests)}, IMAGES)
-    else:
-        for name, block in made.items():
-            write(f"## {name}\n\n{block}\n\n")
+    put_out(
+        options,
+        PAGE,
+        data=lambda: asdict(findings),
+        blocks=lambda: blocks(findings),
+        pictures=lambda: {"policy-curves": spec_curves(findings.contests)},
+        write=write,
+    )
     return 0
 
 

@@ -64,7 +64,8 @@ class Insights(BaseModel):
     insights: list[Insight]
 
 
-def _object(properties: dict[str, Any], description: str | None = None) -> dict[str, Any]:
+def object_schema(properties: dict[str, Any], description: str | None = None) -> dict[str, Any]:
+    """The JSON schema of an object of exactly these properties."""
     schema: dict[str, Any] = {
         "type": "object",
         "properties": properties,
@@ -131,7 +132,7 @@ def extraction_schema(document_type: DocumentType) -> dict[str, Any]:
     """
     properties: dict[str, Any] = {}
     for spec in document_type.fields:
-        found = _object(
+        found = object_schema(
             {
                 "value": value_schema(spec),
                 "quote": {"type": ["string", "null"]},
@@ -142,35 +143,35 @@ def extraction_schema(document_type: DocumentType) -> dict[str, Any]:
         if spec.multi:
             found = {"type": "array", "items": found, "description": field_description(spec)}
         properties[spec.name] = found
-    return _object(properties)
+    return object_schema(properties)
 
 
 def route_schema(names: list[str]) -> dict[str, Any]:
     """The JSON schema of a `RouteAnswer` that may name only `names`."""
-    return _object(
+    return object_schema(
         {"document_type": {"type": "string", "enum": names}, "confidence": {"type": "number"}}
     )
 
 
 def verdicts_schema(fields: list[str]) -> dict[str, Any]:
     """The JSON schema of `Verdicts` about `fields`."""
-    verdict = _object(
+    verdict = object_schema(
         {
             "field": {"type": "string", "enum": fields},
             "verdict": {"type": "string", "enum": ["ok", "bad", "unsure"]},
             "reason": {"type": "string"},
         }
     )
-    return _object({"verdicts": {"type": "array", "items": verdict}})
+    return object_schema({"verdicts": {"type": "array", "items": verdict}})
 
 
 def insights_schema() -> dict[str, Any]:
     """The JSON schema of `Insights`."""
-    insight = _object(
+    insight = object_schema(
         {
             "headline": {"type": "string"},
             "text": {"type": "string"},
             "figures": {"type": "array", "items": {"type": "string"}},
         }
     )
-    return _object({"insights": {"type": "array", "items": insight}})
+    return object_schema({"insights": {"type": "array", "items": insight}})

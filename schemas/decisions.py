@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from schemas.answers import field_description, value_schema
+from schemas.answers import field_description, object_schema, value_schema
 from schemas.fields import DocumentType, FieldSpec
 
 
@@ -41,18 +41,18 @@ def decisions_schema(document_type: DocumentType) -> dict[str, Any]:
     `answer` has the shape of an extraction's answer for the field; it counts only where the
     decision is a value.
     """
-    return _object({spec.name: _decision(spec) for spec in document_type.fields})
+    return object_schema({spec.name: _decision(spec) for spec in document_type.fields})
 
 
 def _decision(spec: FieldSpec) -> dict[str, Any]:
-    found = _object(
+    found = object_schema(
         {
             "value": value_schema(spec),
             "quote": {"type": ["string", "null"]},
             "confidence": {"type": "number"},
         }
     )
-    return _object(
+    return object_schema(
         {
             "reason": {"type": "string"},
             "decision": {"type": "string", "enum": [VALUE, ABSENT, UNDECIDABLE]},
@@ -60,15 +60,3 @@ def _decision(spec: FieldSpec) -> dict[str, Any]:
         },
         field_description(spec),
     )
-
-
-def _object(properties: dict[str, Any], description: str | None = None) -> dict[str, Any]:
-    schema: dict[str, Any] = {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
-    }
-    if description:
-        schema["description"] = description
-    return schema

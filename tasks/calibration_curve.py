@@ -9,12 +9,12 @@ from schemas.roles import Model, Role
 from storage.store import Lake
 from tasks.calibration_fit import FittedType, simulated
 from tasks.calibration_labels import JudgedAnswer
-from tasks.charts import FAINT, LABEL, MARK, RULE
+from tasks.charts import FAINT, LABEL, MARK, svg_of
+from tasks.plots import WARM, layer, plot
 
 _LEVELS = (0.0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99, 0.995, 2.0)
 """Confidences below which a field goes up; at the last one everything does."""
 
-_WARM = "#c2672b"
 _PER_MILLION = 1e6
 
 
@@ -145,50 +145,25 @@ def curve_spec(points: Sequence[Point], chosen: Point | None, title: str) -> dic
     text = {"type": "text", "dy": 14, "fontSize": 11, "color": FAINT}
     named = {**axes, "text": {"field": "name", "type": "nominal"}}
     layers: list[dict[str, Any]] = [
-        _layer(dots, {"type": "line", "color": MARK, "strokeWidth": 2, "order": False}, axes),
-        _layer(dots, {"type": "point", "filled": True, "color": MARK, "size": 30}, axes),
-        _layer(ends, {"type": "point", "filled": True, "color": FAINT, "size": 60}, axes),
-        _layer(ends[:1], {**text, "align": "left", "dx": 8}, named),
-        _layer(ends[1:], {**text, "align": "right", "dx": 4}, named),
+        layer(dots, {"type": "line", "color": MARK, "strokeWidth": 2, "order": False}, axes),
+        layer(dots, {"type": "point", "filled": True, "color": MARK, "size": 30}, axes),
+        layer(ends, {"type": "point", "filled": True, "color": FAINT, "size": 60}, axes),
+        layer(ends[:1], {**text, "align": "left", "dx": 8}, named),
+        layer(ends[1:], {**text, "align": "right", "dx": 4}, named),
     ]
     if chosen is not None:
         ring = [_dot(chosen, is_priced=is_priced)]
         layers.append(
-            _layer(ring, {"type": "point", "color": _WARM, "size": 180, "strokeWidth": 2.5}, axes)
+            layer(ring, {"type": "point", "color": WARM, "size": 180, "strokeWidth": 2.5}, axes)
         )
-    axis = {"labelColor": LABEL, "domainColor": RULE, "tickColor": RULE, "gridColor": RULE}
-    return {
-        "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
-        "background": "white",
-        "padding": 10,
-        "width": 520,
-        "height": 280,
-        "title": {"text": title, "color": LABEL, "fontWeight": "normal", "anchor": "start"},
-        "layer": layers,
-        "config": {
-            "font": "Helvetica, Arial, sans-serif",
-            "view": {"stroke": None},
-            "axis": {**axis, "titleColor": LABEL, "titleFontWeight": "normal"},
-        },
-    }
+    heading = {"text": title, "color": LABEL, "fontWeight": "normal", "anchor": "start"}
+    return plot(layers, padding=10, width=520, height=280, title=heading)
 
 
 def draw_curve(points: Sequence[Point], chosen: Point | None, title: str) -> str:
     """The picture of a curve as SVG."""
-    # Imported here: it starts a JavaScript engine.
-    import vl_convert
-
-    svg: str = vl_convert.vegalite_to_svg(
-        curve_spec(points, chosen, title), show_warnings=False, allowed_base_urls=[]
-    )
-    return svg + "\n"
+    return svg_of(curve_spec(points, chosen, title)) + "\n"
 
 
 def _dot(point: Point, *, is_priced: bool) -> dict[str, Any]:
     return {"x": point.usd if is_priced else point.escalated, "y": point.right}
-
-
-def _layer(
-    values: list[dict[str, Any]], mark: dict[str, Any], encoding: dict[str, Any]
-) -> dict[str, Any]:
-    return {"data": {"values": values}, "mark": mark, "encoding": encoding}

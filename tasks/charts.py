@@ -140,17 +140,21 @@ def draw(chart: Chart, name: str) -> str:
         chart: What to draw.
         name: Prefix of the element ids, so that several drawings can stand on one page.
     """
-    # Imported here: it starts a JavaScript engine, and a report without charts needs none.
-    import vl_convert
-
-    svg: str = vl_convert.vegalite_to_svg(
-        vegalite(chart), show_warnings=False, allowed_base_urls=[]
-    )
+    svg = svg_of(vegalite(chart))
     # Vega numbers its clip paths through the life of the process.
     found = dict.fromkeys(re.findall(r'<clipPath id="(clip\d+)"', svg))
     for number, old in enumerate(found):
         new = f"{name}-c{number}"
         svg = svg.replace(f'id="{old}"', f'id="{new}"').replace(f"url(#{old})", f"url(#{new})")
+    return svg
+
+
+def svg_of(spec: dict[str, Any]) -> str:
+    """A Vega-Lite specification, drawn as SVG."""
+    # Imported here: it starts a JavaScript engine, and what has no pictures needs none.
+    import vl_convert
+
+    svg: str = vl_convert.vegalite_to_svg(spec, show_warnings=False, allowed_base_urls=[])
     return svg
 
 

@@ -4,13 +4,11 @@ from typing import Any
 
 from llms.policies.contest import Contest, Measured
 from llms.policies.frontier import height
-from tasks.charts import FAINT, LABEL, MARK, RULE
+from tasks.charts import FAINT, MARK, svg_of
+from tasks.plots import WARM, Layer, layer, plot
 
-_WARM = "#c2672b"
 _STEPS = 60
 _THOUSAND = 1000
-
-Layer = dict[str, Any]
 
 
 def curve_spec(contest: Contest) -> dict[str, Any]:
@@ -24,46 +22,27 @@ def curve_spec(contest: Contest) -> dict[str, Any]:
     curve = [_dot(one) for one in contest.curve]
     label = {"align": "left", "dx": 7, "dy": 4, "fontSize": 10, "color": FAINT, "limit": 150}
     layers = [
-        _layer(_mixed(contest), {"type": "line", "color": FAINT, "strokeDash": [4, 3]}, axes),
-        _layer(singles, {"type": "point", "filled": True, "color": FAINT, "size": 45}, axes),
-        _layer(
+        layer(_mixed(contest), {"type": "line", "color": FAINT, "strokeDash": [4, 3]}, axes),
+        layer(singles, {"type": "point", "filled": True, "color": FAINT, "size": 45}, axes),
+        layer(
             singles,
             {"type": "text", **label},
             {**axes, "text": {"field": "name", "type": "nominal"}},
         ),
-        _layer(curve, {"type": "line", "color": MARK, "strokeWidth": 2}, axes),
-        _layer(curve, {"type": "point", "filled": True, "color": MARK, "size": 30}, axes),
-        _layer(
+        layer(curve, {"type": "line", "color": MARK, "strokeWidth": 2}, axes),
+        layer(curve, {"type": "point", "filled": True, "color": MARK, "size": 30}, axes),
+        layer(
             [_dot(contest.chosen)],
-            {"type": "point", "color": _WARM, "size": 180, "strokeWidth": 2.5},
+            {"type": "point", "color": WARM, "size": 180, "strokeWidth": 2.5},
             axes,
         ),
     ]
-    axis = {"labelColor": LABEL, "domainColor": RULE, "tickColor": RULE, "gridColor": RULE}
-    return {
-        "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
-        "background": "white",
-        "padding": 8,
-        "width": 540,
-        "height": 300,
-        "layer": layers,
-        "config": {
-            "font": "Helvetica, Arial, sans-serif",
-            "view": {"stroke": None},
-            "axis": {**axis, "titleColor": LABEL, "titleFontWeight": "normal"},
-        },
-    }
+    return plot(layers, padding=8, width=540, height=300)
 
 
 def draw_curve(contest: Contest) -> str:
     """The picture of a contest as SVG."""
-    # Imported here: it starts a JavaScript engine.
-    import vl_convert
-
-    svg: str = vl_convert.vegalite_to_svg(
-        curve_spec(contest), show_warnings=False, allowed_base_urls=[]
-    )
-    return svg + "\n"
+    return svg_of(curve_spec(contest)) + "\n"
 
 
 def _axes(contest: Contest) -> Layer:
@@ -105,7 +84,3 @@ def _mixed(contest: Contest) -> list[dict[str, Any]]:
     else:
         prices = [low + share * (high - low) for share in shares]
     return [{"usd": _THOUSAND * price, "quality": height(points, price)} for price in prices]
-
-
-def _layer(values: list[dict[str, Any]], mark: Layer, encoding: Layer) -> Layer:
-    return {"data": {"values": values}, "mark": mark, "encoding": encoding}
