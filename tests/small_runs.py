@@ -119,3 +119,14 @@ class PaidProvider:
             return {"type": "http.request", "body": rewritten, "more_body": False}
 
         await self._app(scope, replay, send)
+
+
+def manifest_of(done: RunSummary) -> Manifest:
+    """The manifest of a run that has ended."""
+    return read_manifest(Lake(done.lake), done.run_id)
+
+
+def figures(done: RunSummary) -> dict[str, Any]:
+    """The figures of a report that do not depend on when it was made."""
+    report = json.loads(Path(done.report).with_name("report.json").read_text())
+    return dict(report["figures"])
