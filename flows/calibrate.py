@@ -10,13 +10,14 @@ from typing import Any, Literal
 
 from flows.wiring import Direct, run_pipeline, start_run
 from llms.calibration import learn_then_test as ltt
+from llms.calibration.traits import starts_higher
 from schemas.calibration import Calibration, Guarantee
 from schemas.job import Job
 from schemas.manifest import Manifest, RunStatus, RunSummary
 from schemas.roles import Resolution
 from storage.manifests import read_manifest
 from storage.store import Lake
-from tasks.calibration_curve import Point, curve, draw_curve, point_at, prices_of
+from tasks.calibration_curve import Point, Prices, curve, draw_curve, point_at, prices_of
 from tasks.calibration_fit import (
     FittedType,
     Promise,
@@ -33,6 +34,7 @@ from tasks.calibration_labels import (
     final_answers,
     judged_answers,
 )
+from tasks.calibration_start import learn_start, texts_of
 from tasks.calibrations import promise_words, scope_of, store_calibration
 from tasks.gold import Gold, load_gold
 from tasks.jobs import JobError, document_types, load_job
@@ -59,7 +61,10 @@ class CalibratedType:
         path: Where, in the lake.
         picture: The cost/quality curve as SVG, in the lake; null where one tier answered alone.
         points: The curve.
-        escalated: Per field, share of the certifying documents whose field went up.
+        escalated: Per field, share of the certifying documents whose field went up, or started
+            there.
+        higher: The certifying documents that start in the second tier by its rule.
+        certifying: How many there are.
         fitted: The confidences, and why fields go up where they do.
     """
 
@@ -69,6 +74,8 @@ class CalibratedType:
     picture: str | None
     points: tuple[Point, ...]
     escalated: Mapping[str, float]
+    higher: frozenset[str]
+    certifying: int
     fitted: FittedType
 
 
@@ -134,9 +141,15 @@ def calibrate(
     lake = Lake(first.job.lake)
     labels = Labels(gold, lake, first)
     answers = list(judged_answers(lake, first, labels))
+    texts = texts_of(lake, first, labels.files)
+    prices = prices_of(lake, first)
     fitted = {
-        t.name: fit_type(
-            (a for a in answers if a.document_type == t.name and is_for_fitting(a.document)), target
+        t.name: _fitted(
+            [a for a in answers if a.document_type == t.name and is_for_fitting(a.document)],
+            texts,
+            prices,
+            job,
+            target,
         )
         for t in document_types(job)
     }
@@ -171,9 +184,10 @@ def calibrate(
         held_out = [
             a for a in answers if a.document_type == t.name and not is_for_fitting(a.document)
         ]
-        done.types.append(
-            _stored(lake, job, first, second, t.name, calibration, fitted[t.name], held_out, now)
+        one = _stored(
+            lake, job, second, t.name, calibration, fitted[t.name], held_out, texts, prices, now
         )
+        done.types.append(one)
         done.words += promise_words(t.name, calibration)
     return done
 
@@ -290,7 +304,19 @@ def _calibration(
         escalate_below=fitted.escalate_below,
         guarantees=dict(guarantees),
         disagreement=disagreement,
+        start=fitted.start,
     )
+
+
+def _fitted(
+    answers: list[JudgedAnswer],
+    texts: Mapping[str, str],
+    prices: Prices | None,
+    job: Job,
+    target: float,
+) -> FittedType:
+    fitted = fit_type(answers, target)
+    return learn_start(fitted, answers, texts, prices, target, job.cascade.context_chars)
 
 
 def _disagreement(lake: Lake, manifest: Manifest, delta: float) -> float | None:
@@ -309,22 +335,25 @@ def _disagreement(lake: Lake, manifest: Manifest, delta: float) -> float | None:
 def _stored(
     lake: Lake,
     job: Job,
-    first: Manifest,
     second: Manifest,
     name: str,
     calibration: Calibration,
     fitted: FittedType,
     held_out: list[JudgedAnswer],
+    texts: Mapping[str, str],
+    prices: Prices | None,
     now: datetime,
 ) -> CalibratedType:
     path = store_calibration(lake, job.name, name, calibration, now)
-    prices = prices_of(lake, first)
+    rule = fitted.start
+    documents = {a.document for a in held_out}
+    higher = frozenset(d for d in documents if rule and starts_higher(rule, texts[d]))
     points = tuple(curve(held_out, fitted, prices)) if any(a.tier for a in held_out) else ()
     picture = None
     if points:
         priced = f", at the prices of {' and '.join(prices.names)}" if prices else ""
         picture = path.removesuffix(".json") + ".svg"
-        chosen = point_at(held_out, fitted, prices, None)
+        chosen = point_at(held_out, fitted, prices, None, higher)
         lake.write_bytes(picture, draw_curve(points, chosen, f"{name}{priced}").encode())
     return CalibratedType(
         name=name,
@@ -333,21 +362,24 @@ def _stored(
         picture=picture,
         points=points,
         escalated=_escalated(lake, second, name),
+        higher=higher,
+        certifying=len(documents),
         fitted=fitted,
     )
 
 
 def _escalated(lake: Lake, manifest: Manifest, name: str) -> dict[str, float]:
     """Per field, the share of a type's documents whose field was asked of the next tier."""
-    first: dict[str, int] = {}
-    later: dict[str, int] = {}
+    asked: dict[str, set[str]] = {}
+    later: dict[str, set[str]] = {}
     for shard in manifest.shards:
         path = lake.answers(manifest.job.name, shard.shard, manifest.extraction_key)
         if not lake.exists(path):
             continue
-        columns = ["document_type", "field", "step", "tier"]
+        columns = ["doc_id", "document_type", "field", "step", "tier"]
         for row in lake.read_table(path, columns).to_pylist():
             if row["step"] == "answer" and row["document_type"] == name:
-                counts = later if row["tier"] else first
-                counts[row["field"]] = counts.get(row["field"], 0) + 1
-    return {f: later.get(f, 0) / n for f, n in first.items()}
+                asked.setdefault(row["field"], set()).add(row["doc_id"])
+                if row["tier"]:
+                    later.setdefault(row["field"], set()).add(row["doc_id"])
+    return {f: len(later.get(f, ())) / len(documents) for f, documents in asked.items()}

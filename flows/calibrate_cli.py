@@ -200,6 +200,11 @@ def _type_object(one: "CalibratedType") -> dict[str, Any]:
         },
         "escalate_below": one.calibration.escalate_below,
         "escalated": dict(one.escalated),
+        "start": {
+            **(rule.model_dump(mode="json") if (rule := one.calibration.start) else {}),
+            "documents_higher": len(one.higher),
+            "documents_certifying": one.certifying,
+        },
         "confidences": {
             name: {slug: m.model_dump(mode="json") for slug, m in models.items()}
             for name, models in one.calibration.confidences.items()
@@ -213,6 +218,8 @@ def _type_object(one: "CalibratedType") -> dict[str, Any]:
 
 def lines(done: "Calibrated") -> Iterator[str]:
     """A finished calibration as text: a table per type, the promises, where it all lies."""
+    from tasks.calibration_start import start_words
+
     for one in done.types:
         yield ""
         yield f"{one.name}: {one.calibration.scope.task}"
@@ -225,6 +232,8 @@ def lines(done: "Calibrated") -> Iterator[str]:
         if "" in one.calibration.guarantees:
             record = one.calibration.guarantees[""]
             yield f"{'whole records':<22} {'':>8} {_figures(record)}"
+        if one.calibration.start:
+            yield from start_words(one.calibration.start, len(one.higher), one.certifying)
         ends = (one.points[0], one.points[-1]) if one.points else ()
         if ends:
             yield (

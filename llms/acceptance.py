@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from llms.calibration.fitting import confidence
+from llms.calibration.traits import starts_higher
 from llms.judgement import Candidate, Problem, weigh
 from schemas.calibration import Calibration, Signal
 from schemas.job import Cascade
@@ -43,10 +44,19 @@ class Acceptance:
         is_judged = self.calibration is not None and self.calibration.scope.strong is not None
         return self.policy.every_tier or is_judged
 
-    def starts_higher(self, doc_id: str, chars: int) -> bool:
-        """Whether a document goes to the second tier at once: for its length, or as a sample."""
-        is_sample = self.calibration is not None and doc_id in self.calibration.strong_documents
-        return is_sample or chars > self.policy.long_document_chars
+    def starts_higher(self, doc_id: str, text: str) -> bool:
+        """Whether a document goes to the second tier at once.
+
+        For its length; as a sample; or because the calibration expects a gain of it, unless the
+        tiers are to be compared.
+        """
+        if len(text) > self.policy.long_document_chars:
+            return True
+        if self.calibration is None:
+            return False
+        rule = self.calibration.start
+        is_expected = rule is not None and not self.policy.every_tier and starts_higher(rule, text)
+        return is_expected or doc_id in self.calibration.strong_documents
 
     def weighed(self, name: str, candidate: Candidate, *, is_last: bool) -> Candidate:
         """An answer with its confidence, and the problem `unsure` where that is too little.

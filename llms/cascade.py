@@ -202,7 +202,7 @@ async def extract(
     """
     acceptance = Acceptance(policy) if isinstance(policy, Cascade) else policy
     climb = _Climb(document, document_type, acceptance, ask)
-    first = int(acceptance.starts_higher(document.doc_id, len(document.text)))
+    first = int(acceptance.starts_higher(document.doc_id, document.text))
     pending = [spec.name for spec in document_type.fields]
     escalated: set[str] = set()
     for tier in range(first, len(TIERS)):

@@ -7,6 +7,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from schemas.start_rule import StartRule
+
 
 class Signal(StrEnum):
     """What speaks for or against an answer, each between 0 (against) and 1 (for)."""
@@ -234,6 +236,10 @@ class Calibration(BaseModel):
         description="Rate at which the strong model disagreed with accepted answers when this was "
         "made, at most (upper bound); null: not measured.",
     )
+    start: StartRule | None = Field(
+        default=None,
+        description="Which documents start in the second tier; null: nobody has looked.",
+    )
 
     @property
     def tolerated(self) -> float:
@@ -253,7 +259,9 @@ class Calibration(BaseModel):
     @property
     def identity(self) -> str:
         """Fingerprint: another one is another cascade, whose records are not shared."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
+        # Calibrations from before there was a rule keep their identity, and so their records.
+        left_out = {"start"} if self.start is None else None
+        return hashlib.sha256(self.model_dump_json(exclude=left_out).encode()).hexdigest()[:12]
 
     def promise(self, field: str) -> Guarantee | None:
         """What is promised about a field: by itself, else as a part of its record."""

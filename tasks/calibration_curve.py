@@ -1,6 +1,6 @@
 """What does quality cost? The curve from always cheap to always strong, as figures and in SVG."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -104,15 +104,22 @@ def curve(
 
 
 def point_at(
-    answers: Iterable[JudgedAnswer], fitted: FittedType, prices: Prices | None, level: float | None
+    answers: Iterable[JudgedAnswer],
+    fitted: FittedType,
+    prices: Prices | None,
+    level: float | None,
+    higher: Collection[str] = (),
 ) -> Point | None:
-    """One cascade; null without any answers."""
-    n, up, right = simulated(answers, fitted, level)
+    """One cascade; null without any answers. Documents in `higher` start in the second tier."""
+    n, up, right = simulated(answers, fitted, level, higher)
     return Point(level, up / n, right / n, _cost(prices, up / n)) if n else None
 
 
 def _cost(prices: Prices | None, escalated: float) -> float | None:
-    """At most: the next tier is taken to read the whole document once any field goes up."""
+    """At most: the next tier is taken to read the whole document once any field goes up.
+
+    The first tier is taken to read them all, even those that start higher.
+    """
     if prices is None:
         return None
     asked = prices.second_input if escalated else 0.0

@@ -1,17 +1,18 @@
 """Which confidences, thresholds and promises do labelled answers of a document type support?"""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from statistics import fmean, pstdev
 from typing import Literal
 
 from llms.calibration import learn_then_test as ltt
 from llms.calibration import risk_control
-from llms.calibration.fitting import Fitted, confidence, fit, part_of
+from llms.calibration.fitting import confidence, fit, part_of
 from llms.calibration.learn_then_test import Labelled, Threshold
 from llms.calibration.signals import Example, transformed
 from schemas.calibration import ConfidenceModel, Guarantee, Signal, SignalWeight
+from schemas.start_rule import StartRule
 from tasks.calibration_labels import FinalAnswer, JudgedAnswer
 
 Promise = Literal["accepted", "long_run"]
@@ -35,11 +36,16 @@ class FittedType:
         confidences: Per field, by model.
         escalate_below: Per field, the confidence under which the next tier is worth asking.
         why: Per field, in words, why that is its threshold.
+        held_out: By document, field and model, the confidence in an answer from a fit that has
+            not seen its document.
+        start: Which documents start in the second tier; null: not looked at.
     """
 
     confidences: dict[str, dict[str, ConfidenceModel]]
     escalate_below: dict[str, float]
     why: dict[str, str]
+    held_out: dict[tuple[str, str, str], float] = field(default_factory=dict)
+    start: StartRule | None = None
 
 
 def is_for_fitting(document: str) -> bool:
@@ -82,21 +88,47 @@ def fit_type(answers: Iterable[JudgedAnswer], target: float) -> FittedType:
         answers: What each tier said of the documents that are for fitting.
         target: Share of right answers that will be promised.
     """
-    by_field: dict[str, list[JudgedAnswer]] = defaultdict(list)
-    for answer in answers:
-        by_field[answer.field].append(answer)
+    by_field = _by_field(answers)
     found = FittedType({}, {}, {})
-    for field, said in by_field.items():
+    for name, said in by_field.items():
         by_model: dict[str, list[JudgedAnswer]] = defaultdict(list)
         for answer in said:
             if answer.is_sound:
                 by_model[answer.model].append(answer)
-        fitted = {model: fit([_example(a) for a in own]) for model, own in by_model.items()}
-        found.confidences[field] = {
-            model: _ordered(one.model, by_model[model]) for model, one in fitted.items()
-        }
-        threshold, why = _worth_asking(said, by_model, fitted, target)
-        found.escalate_below[field], found.why[field] = threshold, why
+        found.confidences[name] = {}
+        for model, own in by_model.items():
+            fitted = fit([_example(a) for a in own])
+            found.confidences[name][model] = _ordered(fitted.model, own)
+            found.held_out.update(
+                ((a.document, name, model), sure)
+                for a, sure in zip(own, fitted.held_out, strict=True)
+            )
+    return thresholds(found, (a for said in by_field.values() for a in said), target)
+
+
+def thresholds(fitted: FittedType, answers: Iterable[JudgedAnswer], target: float) -> FittedType:
+    """Decide anew where the next tier is worth asking, field by field, by some documents.
+
+    Args:
+        fitted: The confidences; a field without an answer keeps its threshold.
+        answers: What each tier said of those documents that start in the first one.
+        target: Share of right answers that will be promised.
+    """
+    found = {
+        name: _worth_asking(said, fitted.held_out, target)
+        for name, said in _by_field(answers).items()
+    }
+    return replace(
+        fitted,
+        escalate_below={**fitted.escalate_below, **{n: level for n, (level, _) in found.items()}},
+        why={**fitted.why, **{n: why for n, (_, why) in found.items()}},
+    )
+
+
+def _by_field(answers: Iterable[JudgedAnswer]) -> dict[str, list[JudgedAnswer]]:
+    found: dict[str, list[JudgedAnswer]] = defaultdict(list)
+    for answer in answers:
+        found[answer.field].append(answer)
     return found
 
 
@@ -126,23 +158,15 @@ def _ordered(model: ConfidenceModel, answers: Sequence[JudgedAnswer]) -> Confide
 
 
 def _worth_asking(
-    said: Sequence[JudgedAnswer],
-    by_model: Mapping[str, Sequence[JudgedAnswer]],
-    fitted: Mapping[str, Fitted],
-    target: float,
+    said: Sequence[JudgedAnswer], held_out: Mapping[tuple[str, str, str], float], target: float
 ) -> tuple[float, str]:
-    held_out = {
-        (answer.document, answer.model): sure
-        for model, own in by_model.items()
-        for answer, sure in zip(own, fitted[model].held_out, strict=True)
-    }
     second = {a.document: a for a in said if a.tier > 0}
     doubtful = [
         a
         for a in said
         if a.tier == 0
         and a.is_sound
-        and held_out[a.document, a.model] < target
+        and held_out[a.document, a.field, a.model] < target
         and a.document in second
     ]
     if not doubtful:
@@ -290,7 +314,10 @@ def _guarantee(
 
 
 def simulated(
-    answers: Iterable[JudgedAnswer], fitted: FittedType, level: float | None
+    answers: Iterable[JudgedAnswer],
+    fitted: FittedType,
+    level: float | None,
+    higher: Collection[str] = (),
 ) -> tuple[int, int, int]:
     """What a cascade that escalates below `level` would have come to.
 
@@ -298,6 +325,7 @@ def simulated(
         answers: What each tier said of every field of documents that nothing was fitted to.
         fitted: The confidences.
         level: Sound answers of the first tier at or above it stay; null: each field's own.
+        higher: Documents that start in the second tier: all of their answers have gone up.
 
     Returns:
         Answers in all, those that went up, and right ones in the end.
@@ -311,7 +339,7 @@ def simulated(
         model = fitted.confidences.get(answer.field, {}).get(answer.model)
         sure = confidence(model, answer.signals) if model else 0.0
         own = fitted.escalate_below.get(answer.field, 1.0) if level is None else level
-        stays = answer.is_sound and sure >= own
+        stays = answer.is_sound and sure >= own and answer.document not in higher
         up += not stays
         right += answer.is_right if stays or key not in second else second[key].is_right
     return len(first), up, right
