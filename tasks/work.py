@@ -10,6 +10,7 @@ from llms.cascade import Extraction
 from llms.failures import ESCALATING, OUTAGES, RULES, STOPPING, CallError, FailureClass
 from llms.router import Route
 from llms.verifier import Check
+from schemas.fields import DocumentType
 from tasks.interruption import INTERRUPTION
 from tasks.progress import progress_of
 from tasks.runtime import Runtime
@@ -35,6 +36,19 @@ class Work:
     unanswered: CallError | None = None
     given_up_at: float = 0.0
     is_counted: bool = False
+
+    @property
+    def document_type(self) -> DocumentType:
+        """Its type; to be asked only of a document that was found to have one."""
+        assert self.route is not None  # noqa: S101 - a broken assumption of ours, not of the user's
+        assert self.route.document_type is not None  # noqa: S101
+        return self.route.document_type
+
+    @property
+    def extracted(self) -> Extraction:
+        """What was found in it; to be asked only of a document that was extracted."""
+        assert self.extraction is not None  # noqa: S101
+        return self.extraction
 
     def fail(self, error: CallError) -> None:
         """Give the document up."""
