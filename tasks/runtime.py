@@ -215,11 +215,20 @@ class Runtime:
 
     def _end(self) -> None:
         leave_breakers()
+        asyncio.run_coroutine_threadsafe(_end_others(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
         self.limiters.close()
         self.store.close()
+
+
+async def _end_others() -> None:
+    """End every other task of this loop, such as a claim that its call no longer waits for."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
 
 
 def _is_stale(retry: Retry, _call: Call, stored: StoredResponse, is_usable: bool) -> bool:

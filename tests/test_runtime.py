@@ -1,6 +1,7 @@
 """The runtime of a run: one loop, one client, one budget, and a ledger that nobody forgets."""
 
 import asyncio
+import gc
 import threading
 from pathlib import Path
 
@@ -58,6 +59,33 @@ def test_closing_leaves_no_thread_behind(lake: Lake) -> None:
     close_runtime(lake.url, "night")
 
     assert threading.active_count() == before
+
+
+def test_closing_ends_a_claim_that_nobody_waits_for_any_more(
+    lake: Lake, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime = runtime_of(lake.url, "night")
+    loop_is_gone = threading.Event()
+    monkeypatch.setattr(runtime.limiters, "close", loop_is_gone.set)
+    store = runtime.store
+    # The writer is busy until then, so that the claim is under way while the loop ends.
+    busy = threading.Thread(target=store.alone, args=(lambda _: loop_is_gone.wait(),))
+    busy.start()
+
+    async def break_off_a_claim() -> None:
+        claim = asyncio.ensure_future(store.claim("k1"))
+        await asyncio.sleep(0)
+        claim.cancel()
+        await asyncio.wait([claim])
+
+    runtime.run(break_off_a_claim())
+    del runtime
+    close_runtime(lake.url, "night")
+    busy.join()
+    gc.collect()
+
+    # "Task was destroyed but it is pending!"
+    assert caplog.messages == []
 
 
 def test_an_error_in_a_coroutine_reaches_the_caller(lake: Lake) -> None:
