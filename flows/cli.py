@@ -260,9 +260,14 @@ def verify(
     from storage.store import Lake, LakeError
     from tasks.verification import verify_run
 
-    run_id = manifest_of(lake, run_id).run_id
+    manifest = manifest_of(lake, run_id)
+    if not manifest.outputs and manifest.status.value != "done":
+        fail(
+            f"run {manifest.run_id} is {manifest.status.value} and has no report yet: "
+            f"`docmill resume {manifest.run_id}` first"
+        )
     try:
-        result = verify_run(Lake(lake), run_id)
+        result = verify_run(Lake(lake), manifest.run_id)
     except LakeError as error:
         fail(error, FAILED)
     if as_json:

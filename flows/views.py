@@ -35,10 +35,9 @@ def summary_lines(done: RunSummary) -> Iterator[str]:
     if done.report:
         yield f"report    {done.report}"
     yield f"manifest  {done.manifest}"
-    if done.status is RunStatus.PARKED:
-        yield f"resume    docmill resume {done.run_id} --lake {done.lake}"
-    elif done.status is RunStatus.DONE:
-        yield f"verify    docmill verify {done.run_id} --lake {done.lake}"
+    # A run that failed goes on as well, once what it failed over is mended.
+    what = "verify" if done.status is RunStatus.DONE else "resume"
+    yield f"{what:10}docmill {what} {done.run_id} --lake {done.lake}"
 
 
 def _compared(done: RunSummary) -> str:

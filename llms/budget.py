@@ -112,6 +112,11 @@ class Budget:
         return in_usd(self._run.taken + self._run.settled)
 
     @property
+    def paid_usd(self) -> float:
+        """What the calls of this process have cost, with what it holds for batches."""
+        return in_usd(self._run.settled)
+
+    @property
     def reserved_usd(self) -> float:
         """The worst case of this process's calls in flight."""
         return in_usd(self._run.reserved)
@@ -389,11 +394,11 @@ class Budget:
     def _refusal(self, account: Account, units: int) -> CallError:
         if account is self._run:
             what = f"the budget of ${self.cap_usd:.6g}"
-            remedy = "raise `budget_usd` and resume the run"
+            remedy = "resume the run with a higher `--budget`"
         else:
             what = (
                 f"the budget of ${self.monthly_cap_usd:.6g} of job {self._job} for {self._month} "
                 "(UTC)"
             )
-            remedy = "raise `monthly_budget_usd` or wait for the next month, and resume the run"
+            remedy = "resume the run with a higher `--monthly-budget`, or in the next month"
         return account.refusal(units, what, remedy)

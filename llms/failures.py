@@ -164,7 +164,7 @@ RULES: dict[FailureClass, Rule] = {
         "the worst case of the call would pass a cap",
         "not sent",
         End.PARKED,
-        remedy="resume with a higher `--budget`",
+        # The error itself says which cap is to be raised.
     ),
     FailureClass.INTERRUPTED: Rule(
         "the run was told to stop (SIGINT, SIGTERM)",

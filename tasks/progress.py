@@ -52,6 +52,11 @@ class Progress:
         with self._lock:
             self.usd = usd
 
+    def spend_more(self, usd: float) -> None:
+        """Add what a worker process has spent."""
+        with self._lock:
+            self.usd += usd
+
 
 _runs: dict[str, Progress] = {}
 _lock = threading.Lock()

@@ -57,7 +57,7 @@ class Work:
 
     def park(self, error: CallError) -> None:
         """Leave the document for later."""
-        self.parked = f"{error}; {RULES[error.failure_class].remedy}"
+        self.parked = "; ".join(filter(None, (str(error), RULES[error.failure_class].remedy)))
 
 
 Step = Callable[[Work, Runtime], Awaitable[None]]

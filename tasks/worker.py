@@ -54,6 +54,7 @@ class _Post:
         except BaseException as error:
             self._send(Answer(0, error=_portable(error)))
             return
+        self._budget = runtime.budget
         self._send(Answer(0, runtime.store.keeper))
         telling = threading.Thread(target=self._tell, daemon=True)
         telling.start()
@@ -83,7 +84,7 @@ class _Post:
 
     def _tell_now(self) -> None:
         progress = progress_of(self._assignment.run_id)
-        now = Counts(progress.done, progress.failed, progress.usd)
+        now = Counts(progress.done, progress.failed, self._budget.paid_usd)
         if now != self._told:
             self._told = now
             self._send(now)

@@ -73,7 +73,7 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How far a worker is, in all shards since its start."""
+    """How far a worker is, and what it has spent, in all shards since its start."""
 
     done: int = 0
     failed: int = 0
@@ -178,7 +178,7 @@ class _Worker:
                 match self._channel.recv():
                     case Counts() as now:
                         progress.advance(now.done - self.told.done, now.failed - self.told.failed)
-                        progress.spend(max(progress.usd, now.usd))
+                        progress.spend_more(now.usd - self.told.usd)
                         self.told = now
                     case Answer(number, result, error):
                         self.at_last_answer = self.told
@@ -323,6 +323,8 @@ def start_workers(lake_url: str, run_id: str, refs: Sequence[ShardRef]) -> Worke
     processes = min(processes_for(manifest.job, new_documents(lake, manifest, refs)), len(refs))
     if processes <= 1:
         return None
+    # Workers tell what they spend themselves; before them it was the run's earlier processes.
+    progress_of(run_id).spend(runtime_of(lake_url, run_id).budget.spent_usd)
     with _lock:
         return _pools.setdefault((lake_url, run_id), WorkerPool(lake_url, run_id, processes))
 

@@ -19,7 +19,7 @@ def test_a_call_that_would_pass_the_cap_is_refused_with_a_sentence() -> None:
 
     assert do(scenario()) == (
         "the budget of $1 does not allow a call that may cost $0.5: $0.75 spent, $0 reserved for "
-        "calls in flight; raise `budget_usd` and resume the run"
+        "calls in flight; resume the run with a higher `--budget`"
     )
 
 

@@ -106,6 +106,21 @@ class TestRun:
         assert (done.exit_code, summary["status"], summary["report"]) == (1, "failed", "")
         assert "holds no documents" in summary["message"]
 
+    def test_a_run_that_failed_says_how_to_go_on_once_that_is_mended(
+        self, docmill: Docmill, tmp_path: Path
+    ) -> None:
+        invoices(tmp_path / "docs", 1)
+        (tmp_path / "lake").mkdir()
+        (tmp_path / "lake" / "responses.db").write_bytes(b"no database" * 100)
+
+        failed = docmill("run", "docs", "--direct")
+        (tmp_path / "lake" / "responses.db").unlink()
+        (hint,) = [line for line in failed.stdout.splitlines() if line.startswith("resume")]
+        resumed = docmill(*hint.split()[2:], "--direct")
+
+        assert (failed.exit_code, resumed.exit_code) == (1, 0)
+        assert "is not a SQLite database" in failed.stdout
+
     def test_a_run_that_is_parked_exits_with_3_and_resume_finishes_it(
         self, docmill: Docmill, tmp_path: Path, paid: PaidProvider
     ) -> None:
@@ -131,6 +146,9 @@ class TestRun:
         assert done.exit_code == 3
         assert done.stdout.startswith("parked: ")
         assert "resume    docmill resume " in done.stdout
+        early = docmill("verify")
+        assert (early.exit_code, early.stdout) == (2, "")
+        assert "is parked and has no report yet: `docmill resume " in early.stderr
 
     def test_the_command_line_overrides_the_job_file(
         self, docmill: Docmill, tmp_path: Path

@@ -170,7 +170,7 @@ class TestMoney:
         assert (parked.status, parked.report) == (RunStatus.PARKED, "")
         assert parked.usd <= 0.02
         assert parked.documents == parked.extracted + parked.failed + parked.skipped == 8
-        assert "raise `budget_usd` and resume the run" in str(parked.message)
+        assert str(parked.message).endswith("; resume the run with a higher `--budget`")
         assert (done.status, done.extracted, paid.paid_twice()) == (RunStatus.DONE, 8, 0)
         assert all(usd <= cap + 1e-9 for usd, cap in spent)
         assert done.usd == pytest.approx(done.records_usd)

@@ -113,8 +113,8 @@ class TestMonths:
 
         assert do(scenario()) == (
             "the budget of $1 of job post for 2026-07 (UTC) does not allow a call that may cost "
-            "$0.3: $0.8 spent, $0 reserved for calls in flight; raise `monthly_budget_usd` or wait "
-            "for the next month, and resume the run"
+            "$0.3: $0.8 spent, $0 reserved for calls in flight; resume the run with a higher "
+            "`--monthly-budget`, or in the next month"
         )
 
     def test_other_jobs_do_not_count(self) -> None:

@@ -18,7 +18,7 @@ from schemas.job import Job
 from schemas.manifest import RunStatus, RunSummary
 from storage.store import Lake
 from tasks import key_ring, worker_processes
-from tasks.progress import progress_of
+from tasks.progress import Progress, progress_of
 from tasks.runtime import responses_url
 from tasks.stages import ingest_run
 from tasks.worker_processes import WORTH_IT, processes_for
@@ -114,6 +114,27 @@ def test_two_processes_make_the_records_and_books_of_one(
 
 
 @pytest.mark.skipif(not Path("/proc").exists(), reason="workers are found through /proc")
+def test_what_workers_spend_is_told_as_it_is_and_not_with_what_they_have_set_aside(
+    tmp_path: Path, provider: Listening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: dict[str, float] = {}
+
+    class Watched(Progress):
+        def enter(self, stage: str, total: int | None = None) -> None:
+            told[stage] = self.usd
+            super().enter(stage, total)
+
+    monkeypatch.setattr("tasks.progress.Progress", Watched)
+    done = run(a_job(tmp_path, 2))
+
+    ledger = pa.concat_tables(
+        Lake(done.lake).read_table(path, ["stage", "usd"])
+        for path in Lake(done.lake).find(f"attempts/{done.run_id}", ".parquet")
+    )
+    extraction = ledger.filter(pc.not_equal(ledger["stage"], "insights"))
+    assert told["analyze"] == pytest.approx(pc.sum(extraction["usd"]).as_py())
+
+
 def test_a_killed_worker_costs_at_most_what_it_had_in_flight(
     tmp_path: Path, provider: Listening
 ) -> None:
