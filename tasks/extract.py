@@ -62,6 +62,8 @@ def extract_shard(ref: ShardRef, lake_url: str, run_id: str) -> ShardResult:
         runtime.suspended = suspended_types(lake, manifest.job.name, manifest.calibrations)
         unverified = _run(works, ref.shard, runtime)
         attempts = runtime.take_attempts(missing)
+    if missing:
+        # A shard of which nothing is done has its table as well: sums are made over all of them.
         key, known = write_shard(works, attempts, ref, key, failed, runtime)
         progress.spend(runtime.budget.spent_usd)
     done = shard_result(ref, wanted, key, known, works, attempts, runtime)

@@ -13,7 +13,9 @@ from llms.failures import ProviderError
 from schemas.manifest import RunStatus, ShardResult
 from storage.manifests import list_runs, read_manifest, write_manifest
 from storage.store import Lake
+from tasks.extract import extract_shard
 from tasks.ingest import ShardRef
+from tasks.interruption import INTERRUPTION
 from tasks.jobs import JobError
 from tasks.verification import verify_run
 from tests.small_runs import (
@@ -42,7 +44,34 @@ class Interrupted(Direct):
         raise KeyboardInterrupt
 
 
+class Stopped(Direct):
+    """A backend that is told to stop once its first shard is done; the others are begun after."""
+
+    def extract(
+        self, refs: Sequence[ShardRef], lake_url: str, run_id: str
+    ) -> Iterator[ShardResult]:
+        for ref in refs:
+            yield extract_shard(ref, lake_url, run_id)
+            INTERRUPTION.ask()
+
+
 class TestResume:
+    def test_shards_that_were_not_begun_when_it_was_told_to_stop_wait_and_the_others_count(
+        self, tmp_path: Path, paid: PaidProvider
+    ) -> None:
+        job = make_job(invoices(tmp_path / "docs", 6), shard_size=2, profile="openai")
+        try:
+            parked = run_pipeline(start_run(job, env=paid.ENV, run_id="night"), Stopped())
+        finally:
+            INTERRUPTION.clear()
+        done = run(job, paid.ENV, run_id="night")
+
+        assert (parked.status, parked.extracted, parked.skipped) == (RunStatus.PARKED, 2, 4)
+        assert str(parked.message).startswith("4 documents wait: the run was told to stop")
+        assert 0 < parked.usd == parked.records_usd
+        assert (done.status, done.extracted, paid.paid_twice()) == (RunStatus.DONE, 6, 0)
+        assert verify_run(Lake(done.lake), "night").ok
+
     def test_lost_outcomes_are_filled_from_the_response_store(
         self, tmp_path: Path, paid: PaidProvider
     ) -> None:
