@@ -54,6 +54,7 @@ from schemas.job import (
     Parsing,
     ReportOptions,
     Source,
+    StageName,
     TypeRef,
     Verify,
 )
@@ -158,6 +159,8 @@ def _kind(annotation: Any) -> str:
         return f"list of {_kind(get_args(annotation)[0])}"
     if origin is dict:
         key, value = get_args(annotation)
+        if key is StageName:
+            return f"{_kind(value)} per stage"
         name = "name" if _kind(key) == _WORDS[str] else key.__name__.lower()
         return f"{_kind(value)} per {name}"
     if origin is Literal:

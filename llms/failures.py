@@ -75,7 +75,7 @@ class Rule:
 RULES: dict[FailureClass, Rule] = {
     FailureClass.RATE_LIMITED: Rule(
         "429: too much at a time",
-        "only this call waits, as told, else a random pause; fewer requests in flight; same model",
+        "this call waits, as told, else a random pause; all keep to what gets through; same model",
         End.PARKED,
         tries=40,
         longest_s=900.0,
@@ -129,7 +129,7 @@ RULES: dict[FailureClass, Rule] = {
     ),
     FailureClass.MODEL_GONE: Rule(
         "404: the provider does not serve the model",
-        "the next model",
+        "the next model; where others have been answered since, a dead letter",
         End.STOPPED,
         fails_over=True,
     ),

@@ -180,7 +180,9 @@ class Job(BaseModel):
         "or batch (within a day, half the price); null lets `ready_by` choose.",
     )
     lanes: dict[StageName, Lane] = Field(
-        default_factory=dict, description="Lanes of single stages, which win over `lane`."
+        default_factory=dict,
+        description="Lanes of single stages (route, extract, agree, escalate, verify, retry, "
+        "audit, decide, shadow, insights), which win over `lane`.",
     )
     ready_by: Annotated[time | datetime | None, BeforeValidator(_time_or_datetime)] = Field(
         default=None,
