@@ -151,9 +151,12 @@ def test_beyond_a_size_what_was_used_last_is_kept(shelf: Shelf) -> None:
 
 def test_prune_works_on_both_databases(store_url: str) -> None:
     async def fill(store: ResponseStore) -> None:
-        for number in range(2500):  # more than are deleted in one transaction
-            answer = Answer("{}", "stop")
-            await store.put(StoredResponse(f"{number}", "small", "p", "r1", answer))
+        async with asyncio.TaskGroup() as group:
+            for number in range(2500):  # more than are deleted in one transaction
+                answer = Answer("{}", "stop")
+                group.create_task(
+                    store.put(StoredResponse(f"{number}", "small", "p", "r1", answer))
+                )
 
     with ResponseStore(store_url) as store:
         asyncio.run(fill(store))
