@@ -30,7 +30,7 @@ class Stop:
             CallError: Class `INTERRUPTED`: the run is to stop.
         """
         if self._is_asked:
-            raise _interrupted()
+            raise interrupted()
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - only coroutines come here
         self._waiting.add(task)
@@ -40,11 +40,12 @@ class Stop:
             if task not in self._broken_off:
                 raise
             task.uncancel()
-            raise _interrupted() from None
+            raise interrupted() from None
         finally:
             self._waiting.discard(task)
             self._broken_off.discard(task)
 
 
-def _interrupted() -> CallError:
+def interrupted() -> CallError:
+    """Why a call is not sent once the run was told to stop."""
     return CallError.of(FailureClass.INTERRUPTED, "the run was told to stop")

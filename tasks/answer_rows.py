@@ -54,14 +54,28 @@ def audit_row(
 ) -> dict[str, Any]:
     """The row of one audited field."""
     return {
-        "doc_id": doc_id,
-        "document_type": document_type,
-        "field": field,
-        "step": "audit",
-        "tier": tier,
+        **uncontested_row(doc_id, document_type, field, tier),
         "model": judged.model,
         "values": list(judged.values),
         "is_sound": not judged.is_hard,
         "problem": judged.reason,
         Signal.AGREEMENT.value: float(agrees),
+    }
+
+
+def uncontested_row(
+    doc_id: str, document_type: str, field: str, tier: int | None
+) -> dict[str, Any]:
+    """The row of a field that was drawn for the audit and had not been accepted: no error."""
+    return {
+        "doc_id": doc_id,
+        "document_type": document_type,
+        "field": field,
+        "step": "audit",
+        "tier": tier,
+        "model": "",
+        "values": [],
+        "is_sound": True,
+        "problem": "not accepted, so that nobody had to be asked",
+        Signal.AGREEMENT.value: 1.0,
     }

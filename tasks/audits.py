@@ -15,7 +15,7 @@ from schemas.job import Cascade
 from schemas.manifest import Manifest
 from schemas.roles import Role
 from storage.store import Lake
-from tasks.answer_rows import audit_row
+from tasks.answer_rows import audit_row, uncontested_row
 
 _OF_ALL = {"long_run", "next_answers", "expected"}
 """Promises about all answers: one that was drawn and not accepted counts as no error."""
@@ -49,7 +49,7 @@ async def audit(
         if result.status != "unresolved":
             asked.append(name)
         elif promise is not None and promise.rule in _OF_ALL:
-            rows.append(_uncontested(document.doc_id, document_type.name, name, result.tier))
+            rows.append(uncontested_row(document.doc_id, document_type.name, name, result.tier))
     if not asked:
         return rows
     question = Question(
@@ -75,21 +75,6 @@ async def audit(
             )
         )
     return rows
-
-
-def _uncontested(doc_id: str, document_type: str, field: str, tier: int | None) -> dict[str, Any]:
-    return {
-        "doc_id": doc_id,
-        "document_type": document_type,
-        "field": field,
-        "step": "audit",
-        "tier": tier,
-        "model": "",
-        "values": [],
-        "is_sound": True,
-        "problem": "not accepted, so that nobody had to be asked",
-        "agreement": 1.0,
-    }
 
 
 def read_book(lake: Lake, job: str, document_type: str, calibration: Calibration) -> AuditBook:

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from llms.failures import RULES, CallError, FailureClass
+from llms.failures import RULES, FailureClass
+from llms.stopping import interrupted
 
 TOLD_TO_STOP = f"the run was told to stop; {RULES[FailureClass.INTERRUPTED].remedy}"
 """Why a run or a document is parked that nothing is wrong with."""
@@ -41,7 +42,7 @@ class Interruption:
             CallError: Class `INTERRUPTED`: it has.
         """
         if self.is_asked:
-            raise CallError.of(FailureClass.INTERRUPTED, "the run was told to stop")
+            raise interrupted()
 
     def listen(self, name: object, listener: Callable[[bool], None]) -> None:
         """Have a listener called from now on, and at once if the process was told to stop."""
