@@ -34,7 +34,8 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from flows.wiring import Direct, run_pipeline, start_run  # noqa: E402 - the project is beside this
+from docs.make_tables import markdown_table  # noqa: E402 - the project stands beside this folder
+from flows.wiring import Direct, run_pipeline, start_run  # noqa: E402
 from llms.attempt import CANCELLED  # noqa: E402
 from llms.budget import Reservation  # noqa: E402
 from llms.classification import Failure  # noqa: E402
@@ -317,26 +318,31 @@ def matrix(names: Sequence[str], documents: int, share: float, work: Path) -> li
 
 def markdown(rows: Sequence[Row]) -> Iterator[str]:
     """The table, a row per fault, and then what is broken."""
-    columns = (
-        "fault", "ended", "resumed", "extracted", "dead letters", "requests", "repeats",
-        "billed again", "unexplained", "ledger $", "billed $", "s", "kept",
-    )  # fmt: skip
-    yield f"| {' | '.join(columns)} |"
-    yield f"| {' | '.join('---' for _ in columns)} |"
-    for row in rows:
-        letters = ", ".join(f"{count} {name}" for name, count in row.letters.most_common())
-        cells = (
-            f"`{row.fault}`", row.status, row.resumed, f"{row.extracted:,}", letters or "-",
-            f"{row.requests:,}", f"{row.repeats:,}", f"{row.paid_repeats:,}", str(row.unexplained),
-            f"{row.ledger_usd:.4f}", f"{row.billed_usd:.4f}", f"{row.seconds:.0f}",
-            "no" if row.broken else "yes",
-        )  # fmt: skip
-        yield f"| {' | '.join(cells)} |"
+    yield markdown_table([_cells(row) for row in rows])
     for row in rows:
         for sentence in row.broken[:5]:
             yield f"\nbroken by {row.fault}: {sentence}"
         if len(row.broken) > 5:
             yield f"\nbroken by {row.fault}: … and {len(row.broken) - 5} more"
+
+
+def _cells(row: Row) -> dict[str, str]:
+    letters = ", ".join(f"{count} {name}" for name, count in row.letters.most_common())
+    return {
+        "fault": f"`{row.fault}`",
+        "ended": row.status,
+        "resumed": row.resumed,
+        "extracted": f"{row.extracted:,}",
+        "dead letters": letters or "-",
+        "requests": f"{row.requests:,}",
+        "repeats": f"{row.repeats:,}",
+        "billed again": f"{row.paid_repeats:,}",
+        "unexplained": str(row.unexplained),
+        "ledger $": f"{row.ledger_usd:.4f}",
+        "billed $": f"{row.billed_usd:.4f}",
+        "s": f"{row.seconds:.0f}",
+        "kept": "no" if row.broken else "yes",
+    }
 
 
 def main() -> int:

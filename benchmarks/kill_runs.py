@@ -40,7 +40,8 @@ import yaml
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from flows.job_options import job_of  # noqa: E402 - the project stands beside this folder
+from docs.make_tables import markdown_table  # noqa: E402 - the project stands beside this folder
+from flows.job_options import job_of  # noqa: E402
 from flows.wiring import resolve_models  # noqa: E402
 from llms.responses import ResponseStore  # noqa: E402
 from llms.service_lanes import LanePlan  # noqa: E402
@@ -345,39 +346,25 @@ def measure(args: argparse.Namespace) -> list[Row]:
 
 def table(rows: Sequence[Row]) -> str:
     """The rows as Markdown."""
-    head = (
-        "lane",
-        "store",
-        "runs",
-        "kills",
-        "same records",
-        "same books",
-        "ledger agrees",
-        "calls per run",
-        "paid twice",
-        "in flight at kills, at most",
-        "billed",
-        "booked",
-        "cap per run",
-    )
-    lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
-    for row in rows:
-        cells = [
-            row.lane,
-            row.store,
-            row.runs,
-            row.kills,
-            *("yes" if held else "NO" for held in (row.same_records, row.same_books)),
-            "yes" if row.ledger_agrees else "NO",
-            row.calls,
-            row.paid_twice,
-            row.paid_twice_at_most,
-            f"${row.billed_usd:.4f}",
-            f"${row.booked_usd:.4f}",
-            f"${row.cap_usd:.4f}",
-        ]
-        lines.append(f"| {' | '.join(map(str, cells))} |")
-    return "\n".join(lines)
+    return markdown_table([_cells(row) for row in rows])
+
+
+def _cells(row: Row) -> dict[str, object]:
+    return {
+        "lane": row.lane,
+        "store": row.store,
+        "runs": row.runs,
+        "kills": row.kills,
+        "same records": "yes" if row.same_records else "NO",
+        "same books": "yes" if row.same_books else "NO",
+        "ledger agrees": "yes" if row.ledger_agrees else "NO",
+        "calls per run": row.calls,
+        "paid twice": row.paid_twice,
+        "in flight at kills, at most": row.paid_twice_at_most,
+        "billed": f"${row.billed_usd:.4f}",
+        "booked": f"${row.booked_usd:.4f}",
+        "cap per run": f"${row.cap_usd:.4f}",
+    }
 
 
 def main() -> None:

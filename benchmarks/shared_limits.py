@@ -24,7 +24,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE)]
 
-from llms.simulator.server import serve  # noqa: E402 - the project stands beside this folder
+from docs.make_tables import markdown_table  # noqa: E402 - the project stands beside this folder
+from llms.simulator.server import serve  # noqa: E402
 from utilisation import CASES, WARM_S, WORKERS, counted  # noqa: E402 - beside this file
 
 CASE = CASES[0]
@@ -80,16 +81,20 @@ def measure(store: str, jobs: tuple[str, ...], urls: list[str], seconds: float) 
 
 def table(results: list[Result]) -> str:
     """The figures as Markdown."""
-    lines = [
-        "| shared through | processes, by job | share of the limit used | share of 429s | split |",
-        "| --- | --- | --- | --- | --- |",
-    ]
-    for one in results:
-        total = max(1, sum(one.answered))
-        split = " : ".join(f"{answered / total:.0%}" for answered in one.answered)
-        cells = one.store, ", ".join(one.jobs), f"{one.used:.1%}", f"{one.refused:.2%}", split
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+    return markdown_table(
+        [
+            {
+                "shared through": one.store,
+                "processes, by job": ", ".join(one.jobs),
+                "share of the limit used": f"{one.used:.1%}",
+                "share of 429s": f"{one.refused:.2%}",
+                "split": " : ".join(
+                    f"{answered / max(1, sum(one.answered)):.0%}" for answered in one.answered
+                ),
+            }
+            for one in results
+        ]
+    )
 
 
 def main() -> int:

@@ -29,7 +29,8 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE)]
 
-from llms.simulator.scenario import Scenario  # noqa: E402 - the project stands beside this folder
+from docs.make_tables import markdown_table  # noqa: E402 - the project stands beside this folder
+from llms.simulator.scenario import Scenario  # noqa: E402
 from llms.simulator.server import InProcess, InThread, serve  # noqa: E402
 
 WARM_S = 10.0
@@ -146,16 +147,18 @@ def counted(provider: InProcess | InThread, rate: str) -> tuple[int, int, int]:
 
 def table(results: list[Result]) -> str:
     """The figures as Markdown."""
-    lines = [
-        "| limit | caller | share of the limit used | share of 429s | given up |",
-        "| --- | --- | --- | --- | --- |",
-    ]
-    for one in results:
-        name = f"{one.caller} ({one.version})" if one.version else one.caller
-        lines.append(
-            f"| {one.case} | {name} | {one.used:.1%} | {one.refused:.2%} | {one.given_up} |"
-        )
-    return "\n".join(lines)
+    return markdown_table(
+        [
+            {
+                "limit": one.case,
+                "caller": f"{one.caller} ({one.version})" if one.version else one.caller,
+                "share of the limit used": f"{one.used:.1%}",
+                "share of 429s": f"{one.refused:.2%}",
+                "given up": one.given_up,
+            }
+            for one in results
+        ]
+    )
 
 
 def main() -> int:
