@@ -67,15 +67,15 @@ def interruptible() -> Iterator[None]:
 
     def stop(number: int, _frame: object) -> None:
         # Straight to the terminal: the interrupted code may be in the middle of a print.
+        # And asked before it is told: whoever reads it may send the next signal at once.
         if not INTERRUPTION.is_asked:
+            INTERRUPTION.ask()
             os.write(2, _STOPPING.encode())
-        elif number == signal.SIGTERM:
-            return  # supervisors send it more than once
-        else:
+        elif number != signal.SIGTERM:  # supervisors send that more than once
+            INTERRUPTION.ask()
             os.write(2, _ENDING.encode())
             if hasattr(signal, "SIGALRM"):
                 signal.alarm(_LAST_S)
-        INTERRUPTION.ask()
 
     stop.is_ours = True  # type: ignore[attr-defined]
     before = {
