@@ -23,9 +23,11 @@ def summary_lines(done: RunSummary) -> Iterator[str]:
     if done.failed:
         yield f"{done.failed} dead letters: `docmill show {done.run_id} --lake {done.lake}`"
     reused = f"; {done.reused} were in the lake already" if done.reused else ""
+    rest = done.documents - done.extracted - done.failed - done.skipped
+    unreached = f" + {rest} not reached" if rest else ""
     yield (
         f"{done.documents} documents = {done.extracted} extracted + {done.failed} failed "
-        f"+ {done.skipped} skipped{reused}, in {done.seconds:.1f} s"
+        f"+ {done.skipped} skipped{unreached}{reused}, in {done.seconds:.1f} s"
     )
     yield f"spent {money(done.usd)} on {done.calls} calls; {_compared(done)}"
     if done.counterfactual is not None:

@@ -12,6 +12,7 @@ from schemas.documents import SHIPPED, shipped_type
 from schemas.fields import DocumentType, FieldSpec
 from schemas.job import Job, Source, TypeRef
 from schemas.roles import Role
+from tasks.selection import compile_globs
 from tasks.setting_errors import first_problem
 
 JOB_FILE = "docmill.yaml"
@@ -132,7 +133,8 @@ def expand(job: Job) -> Job:
     """The job with every document type spelled out, so that a manifest explains itself.
 
     Raises:
-        JobError: A type is named that docmill does not ship, or the fallback is none of the types.
+        JobError: A type is named that docmill does not ship, the fallback is none of the types, or
+            a glob is none.
     """
     types = tuple(_expanded(entry, job.name) for entry in job.types)
     names = [t.name for t in types]
@@ -143,7 +145,19 @@ def expand(job: Job) -> Job:
                 f"({', '.join(names)}) and none that docmill ships ({', '.join(SHIPPED)})"
             )
         types += (shipped_type(job.fallback_type),)
+    _check_globs(job.name, "source.include", job.source.include)
+    _check_globs(job.name, "source.exclude", job.source.exclude)
+    for kind in types:
+        _check_globs(job.name, f"match of type {kind.name!r}", kind.match)
     return job.model_copy(update={"types": types})
+
+
+def _check_globs(job: str, place: str, globs: tuple[str, ...]) -> None:
+    for glob in globs:
+        try:
+            compile_globs((glob,))
+        except re.error as error:
+            raise JobError(f"job {job!r}: {place}: {glob!r} is no glob: {error.msg}") from None
 
 
 def document_types(job: Job) -> tuple[DocumentType, ...]:

@@ -1,7 +1,6 @@
 """Which job answers a goal? A sample is read, the orchestrator proposes, code checks."""
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +14,12 @@ from schemas.job import Job, Metric, Source
 from schemas.plans import JobPlan
 from schemas.roles import Model
 from storage.store import Lake
-from tasks.jobs import JobError, document_types, job_of_text
+from tasks.jobs import JobError, job_of_text
 from tasks.planning_calls import PlanCalls, Spent
 from tasks.planning_sample import PlanSample, sample_documents
 from tasks.planning_yaml import job_yaml
 from tasks.record_sql import RecordSql, RecordSqlError
 from tasks.record_tables import empty_records
-from tasks.selection import compile_globs
 from tasks.setting_errors import first_problem
 
 SAMPLE = 24
@@ -191,8 +189,6 @@ def checked_job(text: str, file: Path) -> Job:
         JobError: What is wrong, in one sentence.
     """
     job = job_of_text(text, file)
-    for kind in document_types(job):
-        _check_globs(kind.name, kind.match)
     ids = [metric.id for metric in job.analysis.metrics]
     if twice := sorted({name for name in ids if ids.count(name) > 1}):
         raise JobError(f"the metric id {twice[0]!r} is used twice")
@@ -203,13 +199,6 @@ def checked_job(text: str, file: Path) -> Job:
     except RecordSqlError as error:
         raise JobError(str(error)) from None
     return job
-
-
-def _check_globs(kind: str, globs: tuple[str, ...]) -> None:
-    try:
-        compile_globs(globs)
-    except re.error as error:
-        raise JobError(f"type {kind!r}: match: {', '.join(globs)} is no glob: {error}") from None
 
 
 def _try(tables: RecordSql, metric: Metric) -> None:

@@ -63,6 +63,8 @@ types:
         ("types: [invoice, invoice]\n", "named twice"),
         ("fallback_type: nothing\n", "fallback_type 'nothing'"),
         ("types: [{name: a, fields: [{name: b, pattern: '('}]}]\n", "is no regular expression"),
+        ("source: {include: ['[z-a]']}\n", "source.include: '[z-a]' is no glob"),
+        ("types: [{use: invoice, match: ['[z-a]']}]\n", "match of type 'invoice': '[z-a]' is no"),
     ],
     ids=[
         "unknown type",
@@ -73,6 +75,8 @@ types:
         "twice",
         "fallback",
         "pattern",
+        "glob of the source",
+        "glob of a type",
     ],
 )
 def test_a_mistake_in_a_job_file_is_one_clear_sentence(
