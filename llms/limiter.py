@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
+from llms.alarms import Alarm
 from llms.call_sizes import CallSizes
 from llms.classification import retry_after
 from llms.failures import StoreError
@@ -17,8 +18,6 @@ from llms.limit_share import Need, Share, Slice
 from llms.model_rates import NOTHING, REQUESTS, TOKENS, Amounts, ModelRates
 from llms.refusals import Refusals
 from llms.turns import Turns
-
-_SHORTEST_SLEEP_S = 0.001
 
 _MOST_LOOKED_AT = 500
 """Calls at the head of the queue for which a slice of a shared limit is asked."""
@@ -48,10 +47,6 @@ class Permit:
     taken_from: Slice | None = None
     is_open: bool = True
     is_refused: bool = False
-
-
-_Alarm = tuple[float, asyncio.AbstractEventLoop]
-"""When the head of the queue is to be looked at again, and the loop that sees to it."""
 
 
 class _Waiter:
@@ -98,7 +93,6 @@ class Limiter:
     ) -> None:
         self.rejected: set[str] = set()
         self._clock = clock
-        self._sleep = sleep
         self._share = share
         self._rates = ModelRates(
             (
@@ -116,10 +110,9 @@ class Limiter:
         self._booked: set[int] = set()
         self._told_at = -math.inf
         self._learned_at = -math.inf
-        self._alarm: _Alarm | None = None
-        self._alarms: set[asyncio.Task[None]] = set()
         # Re-entrant, as a share may answer at once.
         self._lock = threading.RLock()
+        self._alarm = Alarm(lambda leaving: self._pump(without=leaving), self._lock, clock, sleep)
 
     @property
     def requests_per_minute(self) -> int | None:
@@ -368,7 +361,7 @@ class Limiter:
                 return
             if wait_s > 0:
                 loops = (one.loop for one in self._queue if one.loop is not without)
-                self._set_alarm(next(loops, waiter.loop), wait_s)
+                self._alarm.set(next(loops, waiter.loop), wait_s)
                 return
             self._queue.pop()
             waiter.permit = self._admit(waiter.amounts, waiter.most_output)
@@ -394,41 +387,3 @@ class Limiter:
             waiter.granted.set_exception(StoreError(*error.args))
         else:
             waiter.granted.set_result(None)
-
-    def _set_alarm(self, loop: asyncio.AbstractEventLoop, wait_s: float) -> None:
-        due = self._clock() + wait_s
-        if self._alarm is not None:
-            set_for, on = self._alarm
-            if set_for <= due + _SHORTEST_SLEEP_S and not on.is_closed():
-                return  # it is looked at then what is next
-        alarm = self._alarm = (due, loop)
-        try:
-            if loop is _running_loop():
-                self._start_alarm(alarm, wait_s)
-            else:
-                loop.call_soon_threadsafe(self._start_alarm, alarm, wait_s)
-        except RuntimeError:  # that loop has been closed, and whoever waited on it is gone
-            self._alarm = None
-
-    def _start_alarm(self, alarm: _Alarm, wait_s: float) -> None:
-        task = asyncio.get_running_loop().create_task(self._ring(alarm, wait_s))
-        self._alarms.add(task)
-        task.add_done_callback(self._alarms.discard)
-
-    async def _ring(self, alarm: _Alarm, wait_s: float) -> None:
-        leaving: asyncio.AbstractEventLoop | None = alarm[1]
-        try:
-            await self._sleep(max(wait_s, _SHORTEST_SLEEP_S))
-            leaving = None
-        finally:
-            with self._lock:
-                if self._alarm is alarm:
-                    self._alarm = None
-                    self._pump(without=leaving)
-
-
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None

@@ -177,7 +177,7 @@ def test_who_waits_for_a_cancelled_question_asks_it(make_bench: MakeBench) -> No
         # The first question hangs before it is sent: its limiter has nothing to give.
         limiter = client._sender.limiter(bench.resolution.model(Role.EXTRACTION_WORKER))
         limiter.learn({"x-ratelimit-limit-requests": "1"})
-        limiter._sleep = held
+        limiter._alarm._sleep = held
         limiter.settle(await limiter.acquire(0), 0)
         first = asyncio.create_task(client(make_call()))
         second = asyncio.create_task(client(make_call()))
