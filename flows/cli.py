@@ -257,15 +257,15 @@ def verify(
 ) -> None:
     """Recompute every figure of a report; exit 1 on any difference."""
     from flows.views import verification_lines
+    from storage.manifests import shown_status
     from storage.store import Lake, LakeError
     from tasks.verification import verify_run
 
     manifest = manifest_of(lake, run_id)
     if not manifest.outputs and manifest.status.value != "done":
-        fail(
-            f"run {manifest.run_id} is {manifest.status.value} and has no report yet: "
-            f"`docmill resume {manifest.run_id}` first"
-        )
+        status = shown_status(Lake(lake), manifest)
+        todo = "wait for its end" if status == "running" else f"`docmill resume {manifest.run_id}`"
+        fail(f"run {manifest.run_id} is {status} and has no report yet: {todo} first")
     try:
         result = verify_run(Lake(lake), manifest.run_id)
     except LakeError as error:

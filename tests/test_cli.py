@@ -9,7 +9,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from flows.cli import app
-from tests.small_runs import PaidProvider, invoice, invoices, write_folder
+from storage.manifests import list_runs
+from storage.store import Lake
+from tests.small_runs import PaidProvider, as_killed, invoice, invoices, write_folder
 
 SUMMARY = {
     "run_id",
@@ -149,6 +151,9 @@ class TestRun:
         early = docmill("verify")
         assert (early.exit_code, early.stdout) == (2, "")
         assert "is parked and has no report yet: `docmill resume " in early.stderr
+        (manifest,) = list_runs(Lake("lake"))
+        as_killed(Lake("lake"), manifest.run_id)
+        assert "is running and has no report yet: wait for its end" in docmill("verify").stderr
 
     def test_the_command_line_overrides_the_job_file(
         self, docmill: Docmill, tmp_path: Path
