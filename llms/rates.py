@@ -22,6 +22,10 @@ _LEAST_SLACK_S = 0.02
 """By how much a window is counted longer than it is, as a share: half a second of a minute. So much
 further apart, or less, two requests may arrive at the provider than they left here."""
 
+_MADE_SHARE = 0.003
+"""Of a limit, at most, what answers under way may have come to already at the provider: it counts
+an answer when it has made it, and here it is known of a little later."""
+
 _MORE_SLACK = 0.005
 _MOST_SLACK = 0.04
 """By how much more, and at most, where refusals show that this is not enough."""
@@ -136,6 +140,7 @@ class Rate:
         "_due",
         "_landed",
         "_sent",
+        "_under_way",
         "began",
         "burst_s",
         "ceiling",
@@ -158,6 +163,7 @@ class Rate:
         # Providers that count an answer's tokens when it has been made see other sums than those
         # who count on arrival; no window of either kind may be passed.
         self._landed = Window(_with_slack(WINDOW_S)) if lands else None
+        self._under_way = 0
         self._set_pace(0.0)
 
     @property
@@ -224,13 +230,15 @@ class Rate:
             allowed = self.limit * self.window_s / WINDOW_S
             wait_s = max(wait_s, self._sent.wait_s(amount, allowed, now))
             if self._landed is not None:
-                wait_s = max(wait_s, self._landed.wait_s(on_arrival, allowed, now))
+                landing = on_arrival + min(self._under_way, _MADE_SHARE * allowed)
+                wait_s = max(wait_s, self._landed.wait_s(landing, allowed, now))
         return wait_s
 
     def take(self, amount: int, on_arrival: int, now: float) -> None:
         """Count an amount that goes out."""
         self.began = min(self.began, now)
         self._sent.add(amount, now)
+        self._under_way += amount - on_arrival
         if self._landed is not None:
             self._landed.add(on_arrival, now)
         if self.is_limited:
@@ -239,6 +247,7 @@ class Rate:
 
     def settle(self, at: float, taken: int, on_arrival: int, used: int, now: float) -> None:
         """Say what an amount has come to that was `taken` at a time."""
+        self._under_way -= taken - on_arrival
         if self._landed is not None:
             if used >= on_arrival:
                 self._landed.add(used - on_arrival, now)

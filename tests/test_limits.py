@@ -5,7 +5,7 @@ import random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from llms.limiter import Limiter
@@ -72,6 +72,7 @@ def test_no_window_holds_more_than_the_limits(
     longest_s=st.floats(0.1, 15),
     counted=st.sampled_from(["used", "reserved"]),
 )
+@example(seed=0, requests=34, tokens=34_000, jitter_s=0.25, longest_s=9.0, counted="used")
 def test_no_request_is_refused_by_a_provider_whose_limits_are_configured(
     seed: int, requests: int, tokens: int, jitter_s: float, longest_s: float, counted: str
 ) -> None:
