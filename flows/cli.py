@@ -216,7 +216,7 @@ def _backfill(plan: "Backfill", backfill_id: str | None, *, direct: bool) -> "Ba
     backfill_id = backfill_id or new_backfill_id()
     try:
         if direct:
-            with interruptible():
+            with interruptible(is_command=True):
                 return run_backfill(plan, run_directly, backfill_id)
         prefect_settings.apply_defaults(quiet=True)
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 DONE, FAILED, USAGE, PARKED = 0, 1, 2, 3
 """Exit codes of every command."""
 
+_TO_STOP = (signal.SIGINT, signal.SIGTERM)
+"""What tells a run to stop."""
+
 _LAST_S = 5
 """Seconds after which a process is gone that was told twice to stop, whatever it still does."""
 
@@ -26,6 +29,9 @@ _STOPPING = (
     "deadline; Ctrl-C once more breaks them off\n"
 )
 _ENDING = "docmill: ending now: calls in flight are broken off and booked at what they may cost\n"
+_LATE = (
+    f"docmill: still not ended after {_LAST_S} s: left as a kill would; `docmill resume` goes on\n"
+)
 
 _REFRESH_S = 0.2
 _LINE_EVERY_S = 10.0
@@ -51,13 +57,38 @@ def money(usd: float | None) -> str:
     return f"${usd:,.2f}" if usd >= 1 else f"${usd:.4f}"
 
 
+def _stop(number: int, _frame: object) -> None:
+    """Stop the runs of this process, as its handler of `_TO_STOP`."""
+    from tasks.interruption import INTERRUPTION
+
+    # Straight to the terminal: the interrupted code may be in the middle of a print.
+    # And asked before it is told: whoever reads it may send the next signal at once.
+    if not INTERRUPTION.is_asked:
+        INTERRUPTION.ask()
+        os.write(2, _STOPPING.encode())
+    elif number != signal.SIGTERM and not INTERRUPTION.is_ending:  # supervisors repeat SIGTERM
+        INTERRUPTION.ask()
+        os.write(2, _ENDING.encode())
+        if hasattr(signal, "SIGALRM"):
+            signal.alarm(_LAST_S)
+
+
+def _leave_at_once(_number: int, _frame: object) -> None:
+    os.write(2, _LATE.encode())
+    os._exit(PARKED)
+
+
 @contextmanager
-def interruptible() -> Iterator[None]:
+def interruptible(*, is_command: bool = False) -> Iterator[None]:
     """Let signals stop the runs of the body in order: they end parked, to be resumed.
 
     The first SIGINT or SIGTERM has nothing more sent, a SIGINT after it breaks off what is in
     flight. Elsewhere than in the main thread this does nothing. Inside of another such context it
     takes back what somebody has taken over meanwhile, as Prefect does with SIGTERM.
+
+    Args:
+        is_command: Nothing follows but the end of the process: once it has been told to stop, it
+            is leaving, and no further signal is to spoil its last words and its exit code.
     """
     from tasks.interruption import INTERRUPTION
 
@@ -65,30 +96,19 @@ def interruptible() -> Iterator[None]:
         yield
         return
 
-    def stop(number: int, _frame: object) -> None:
-        # Straight to the terminal: the interrupted code may be in the middle of a print.
-        # And asked before it is told: whoever reads it may send the next signal at once.
-        if not INTERRUPTION.is_asked:
-            INTERRUPTION.ask()
-            os.write(2, _STOPPING.encode())
-        elif number != signal.SIGTERM:  # supervisors send that more than once
-            INTERRUPTION.ask()
-            os.write(2, _ENDING.encode())
-            if hasattr(signal, "SIGALRM"):
-                signal.alarm(_LAST_S)
-
-    stop.is_ours = True  # type: ignore[attr-defined]
     before = {
-        name: signal.signal(name, stop)
-        for name in (signal.SIGINT, signal.SIGTERM)
-        if not getattr(signal.getsignal(name), "is_ours", False)
+        name: signal.signal(name, _stop) for name in _TO_STOP if signal.getsignal(name) is not _stop
     }
+    is_outermost = signal.SIGINT in before
+    if is_outermost and hasattr(signal, "SIGALRM"):
+        before[signal.SIGALRM] = signal.signal(signal.SIGALRM, _leave_at_once)
     try:
         yield
     finally:
+        is_leaving = is_command and INTERRUPTION.is_asked
         for name, handler in before.items():
-            signal.signal(name, handler)
-        if signal.SIGINT in before:  # the outermost context
+            signal.signal(name, signal.SIG_IGN if is_leaving and name in _TO_STOP else handler)
+        if is_outermost:
             if hasattr(signal, "SIGALRM"):
                 signal.alarm(0)
             INTERRUPTION.clear()

@@ -18,6 +18,7 @@ from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
+from flows.backend import results_of
 from flows.console import interruptible, money
 from flows.provider_keys import fetch_keys
 from flows.views import money_range, times_range
@@ -52,8 +53,8 @@ class Orchestrated:
             futures = orchestrated.extract_shard.map(
                 list(some), unmapped(lake_url), unmapped(run_id)
             )
-            for done, future in enumerate(futures, start + 1):
-                yield future.result()
+            for done, result in enumerate(results_of(futures), start + 1):
+                yield result
                 if done % 8 == 0 or done == len(refs):
                     _show_progress(progress, done / len(refs))
 

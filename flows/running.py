@@ -20,7 +20,7 @@ def run_job(job: "Job", *, direct: bool, quiet: bool, run_id: str | None = None)
 
     run_id = run_id or new_run_id(datetime.now(UTC))
     try:
-        with watching(run_id, quiet=quiet), interruptible():
+        with interruptible(is_command=True), watching(run_id, quiet=quiet):
             if direct:
                 return run_pipeline(start_run(job, env=os.environ, run_id=run_id), Direct())
             return _run_flow(job, run_id)

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from importlib.metadata import version
 
-from flows.backend import Backend
+from flows.backend import Backend, results_of
 from flows.replaying import replayed
 from llms.failures import LlmError
 from llms.providers import key, providers_of
@@ -75,8 +75,7 @@ class Direct:
                 some = refs[start : start + size]
                 futures = [threads.submit(extract_shard, r, lake_url, run_id) for r in some]
                 try:
-                    for future in futures:
-                        yield future.result()
+                    yield from results_of(futures)
                 except BaseException:
                     for future in futures:
                         future.cancel()
@@ -261,11 +260,12 @@ def _cut_short(lake: Lake, run_id: str, error: str) -> Manifest:
     if lake.exists(lake.run(run_id, "sources.parquet")):
         cost = run_cost(lake, manifest, manifest.shards)
         manifest = manifest.model_copy(update={"cost": cost})
-    if INTERRUPTION.is_asked:
-        if not manifest.extract.inputs:
-            wait = manifest.ingest.done
-            books = Books(inputs=wait, skipped={"parked": wait} if wait else {})
-            manifest = manifest.model_copy(update={"extract": books})
+    is_parked = INTERRUPTION.is_asked
+    if (untried := manifest.ingest.done - manifest.extract.inputs) > 0:
+        skipped = {"parked" if is_parked else "untried": untried}
+        books = manifest.extract + Books(inputs=untried, skipped=skipped)
+        manifest = manifest.model_copy(update={"extract": books})
+    if is_parked:
         return _ended(lake, manifest, RunStatus.PARKED, TOLD_TO_STOP)
     return _ended(lake, manifest, RunStatus.FAILED, error)
 
@@ -278,31 +278,22 @@ def _stages(manifest: Manifest, lake: Lake, backend: Backend) -> Manifest:
     write_manifest(lake, manifest)
     progress.enter("extract", ingested.books.done)
     shards: list[ShardResult] = []
-    extracted = Books()
     start_workers(url, run_id, ingested.shards)
     try:
         for result in backend.extract(ingested.shards, url, run_id):
             shards.append(result)
-            extracted += result.books
             for note in result.notes:  # said in another process, perhaps
                 progress.say(note)
     finally:
-        killed = close_workers(url, run_id)
-    if killed:
-        book_lost(lake, run_id)
-    manifest = manifest.model_copy(
-        update={
-            "extract": extracted,
-            "notes": tuple(dict.fromkeys([*manifest.notes, *given_up(shards)])),
-            "shards": tuple(shards),
-            "cost": run_cost(lake, manifest, shards),
-        }
-    )
-    write_manifest(lake, manifest)
-    check_books(ingested.books, extracted)
+        if close_workers(url, run_id):
+            book_lost(lake, run_id)
+        # Also of a run that a shard has stopped: what the others have written is there.
+        manifest = _with_shards(manifest, shards, lake)
+        write_manifest(lake, manifest)
+    check_books(ingested.books, manifest.extract)
     parked = next((shard.parked for shard in shards if shard.parked), None)
     if parked:
-        wait = sum(extracted.skipped.values())
+        wait = sum(manifest.extract.skipped.values())
         words = "document waits" if wait == 1 else "documents wait"
         return _ended(lake, manifest, RunStatus.PARKED, f"{wait:,} {words}: {parked}")
     if manifest.calibrations:
@@ -319,6 +310,18 @@ def _stages(manifest: Manifest, lake: Lake, backend: Backend) -> Manifest:
     manifest = _ended(lake, manifest, RunStatus.DONE, None)
     backend.report(url, run_id)
     return read_manifest(lake, run_id)
+
+
+def _with_shards(manifest: Manifest, shards: Sequence[ShardResult], lake: Lake) -> Manifest:
+    """The manifest with what its shards have come to."""
+    return manifest.model_copy(
+        update={
+            "extract": sum((shard.books for shard in shards), Books()),
+            "notes": tuple(dict.fromkeys([*manifest.notes, *given_up(shards)])),
+            "shards": tuple(shards),
+            "cost": run_cost(lake, manifest, shards),
+        }
+    )
 
 
 def _ended(lake: Lake, manifest: Manifest, status: RunStatus, error: str | None) -> Manifest:

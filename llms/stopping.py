@@ -12,14 +12,26 @@ class Stop:
 
     def __init__(self) -> None:
         self._is_asked = False
+        self._is_ending = False
         self._waiting: set[asyncio.Task[object]] = set()
+        self._in_flight: set[asyncio.Task[object]] = set()
         self._broken_off: set[asyncio.Task[object]] = set()
 
     def ask(self) -> None:
         """Send nothing from now on; who waits for leave to send is told so at once."""
         self._is_asked = True
-        self._broken_off |= self._waiting
-        for task in self._waiting:
+        self._cancel(self._waiting)
+
+    def break_off(self) -> None:
+        """Wait for nothing any more either: what is in flight ends at once, at its worst case."""
+        self._is_ending = True
+        self.ask()
+        self._cancel(self._in_flight)
+
+    def _cancel(self, tasks: set[asyncio.Task[object]]) -> None:
+        # Once is enough, and each has to be taken back.
+        for task in tasks - self._broken_off:
+            self._broken_off.add(task)
             task.cancel()
 
     @contextmanager
@@ -31,9 +43,26 @@ class Stop:
         """
         if self._is_asked:
             raise interrupted()
+        with self._breakable(self._waiting):
+            yield
+
+    @contextmanager
+    def in_flight(self) -> Iterator[None]:
+        """What is waited for, unless it is to be broken off as well: inside, a task may send.
+
+        Raises:
+            CallError: Class `INTERRUPTED`: the run is to end now.
+        """
+        if self._is_ending:
+            raise interrupted()
+        with self._breakable(self._in_flight):
+            yield
+
+    @contextmanager
+    def _breakable(self, members: set[asyncio.Task[object]]) -> Iterator[None]:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - only coroutines come here
-        self._waiting.add(task)
+        members.add(task)
         try:
             yield
         except asyncio.CancelledError:
@@ -42,7 +71,7 @@ class Stop:
             task.uncancel()
             raise interrupted() from None
         finally:
-            self._waiting.discard(task)
+            members.discard(task)
             self._broken_off.discard(task)
 
 

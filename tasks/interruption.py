@@ -25,11 +25,16 @@ class Interruption:
         """Whether the process has been told to stop."""
         return self._times > 0
 
+    @property
+    def is_ending(self) -> bool:
+        """Whether it has been told so twice: not to wait for anything."""
+        return self._times > 1
+
     def ask(self) -> None:
         """Tell all runs of this process to stop; the second time, not to wait for anything."""
         self._times += 1
         for listener in list(self._listeners.values()):
-            listener(self._times > 1)
+            listener(self.is_ending)
 
     def clear(self) -> None:
         """Let runs go on again."""
@@ -48,7 +53,7 @@ class Interruption:
         """Have a listener called from now on, and at once if the process was told to stop."""
         self._listeners[name] = listener
         if self.is_asked:
-            listener(self._times > 1)
+            listener(self.is_ending)
 
     def forget(self, name: object) -> None:
         """Call a listener no more."""

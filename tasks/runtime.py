@@ -7,7 +7,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Collection, Coroutine
-from concurrent.futures import CancelledError
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,6 @@ from llms.breaker import join_breakers, leave_breakers
 from llms.budget import Budget
 from llms.calls import Call
 from llms.client import Client
-from llms.failures import CallError, FailureClass
 from llms.limits import Limiters
 from llms.providers import providers_of
 from llms.responses import ResponseStore, StoredResponse
@@ -85,7 +84,6 @@ class Runtime:
         self._attempts: defaultdict[str | None, list[Attempt]] = defaultdict(list)
         self._breakers = join_breakers()
         self._stop = Stop()
-        self._tasks: set[asyncio.Task[Any]] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(
             target=self._loop.run_forever, name=f"docmill-{manifest.run_id}", daemon=True
@@ -134,26 +132,12 @@ class Runtime:
         return client, asyncio.Semaphore(documents), ladder
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine on the shared loop and wait for it; call it from any other thread.
+        """Run a coroutine on the shared loop and wait for it; call it from any other thread."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
-        Raises:
-            CallError: Class `INTERRUPTED`: it was broken off, because the run is to end now.
-        """
-        try:
-            return asyncio.run_coroutine_threadsafe(self._tracked(work), self._loop).result()
-        except CancelledError:
-            raise CallError.of(
-                FailureClass.INTERRUPTED, "the run was told to end at once; calls were broken off"
-            ) from None
-
-    async def _tracked(self, work: Coroutine[Any, Any, T]) -> T:
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - a coroutine on a loop has one
-        self._tasks.add(task)
-        try:
-            return await work
-        finally:
-            self._tasks.discard(task)
+    def in_flight(self) -> AbstractContextManager[None]:
+        """Where a coroutine sends requests: inside, it is broken off if the run is to end now."""
+        return self._stop.in_flight()
 
     def send_no_more(self) -> None:
         """Have every call end that has not been sent; to be called on the shared loop."""
@@ -161,12 +145,7 @@ class Runtime:
 
     def _interrupt(self, is_now: bool) -> None:
         """Send nothing more; if the run is to end now, break off what is in flight as well."""
-        self._loop.call_soon_threadsafe(self._break_off if is_now else self._stop.ask)
-
-    def _break_off(self) -> None:
-        self._stop.ask()
-        for task in self._tasks:
-            task.cancel()
+        self._loop.call_soon_threadsafe(self._stop.break_off if is_now else self._stop.ask)
 
     def begin_shard(self, documents: int, missing: int) -> None:
         """Let the ladder know of a shard and of those of its documents to be worked on."""

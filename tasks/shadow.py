@@ -163,7 +163,8 @@ async def _ask_all(
                     raise
                 return error
 
-    said = await asyncio.gather(*(one(row) for row in drawn))
+    with runtime.in_flight():
+        said = await asyncio.gather(*(one(row) for row in drawn))
     return [_by(strong, one) for one in said]
 
 

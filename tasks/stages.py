@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from llms.failures import CallError
-from schemas.manifest import ShardResult
+from schemas.manifest import Manifest, ShardResult
 from storage.manifests import read_manifest, write_manifest
 from storage.store import Lake
 from tasks import extract
@@ -15,7 +15,7 @@ from tasks.interruption import INTERRUPTION
 from tasks.ledger_rows import add_attempts, requests_of
 from tasks.progress import progress_of
 from tasks.report import write_report
-from tasks.runtime import runtime_of
+from tasks.runtime import Runtime, runtime_of
 from tasks.shadow import STAGE as SHADOW
 from tasks.shadow import shadow_run
 from tasks.worker_processes import workers_of
@@ -95,9 +95,7 @@ def analyze_run(lake_url: str, run_id: str) -> AnalysisResult:
         progress_of(run_id).enter(SHADOW)
         shadow_run(manifest, runtime)
     progress_of(run_id).enter(ANALYZE)
-    # Figures of nothing are not worth a call.
-    ask = runtime.client if manifest.extract.done else None
-    result = runtime.run(analyze(manifest, runtime.lake, ask))
+    result = runtime.run(_analysis(manifest, runtime))
     # A run that was resumed finds its own answers in the store; they are in its ledger already.
     booked = requests_of(runtime.lake, run_id, INSIGHTS)
     attempts = [
@@ -109,6 +107,13 @@ def analyze_run(lake_url: str, run_id: str) -> AnalysisResult:
         add_attempts(runtime.lake, runtime.lake.attempts(run_id, ANALYZE), attempts)
     progress_of(run_id).spend(runtime.budget.spent_usd)
     return result
+
+
+async def _analysis(manifest: Manifest, runtime: Runtime) -> AnalysisResult:
+    # Figures of nothing are not worth a call.
+    ask = runtime.client if manifest.extract.done else None
+    with runtime.in_flight():
+        return await analyze(manifest, runtime.lake, ask)
 
 
 def report_run(lake_url: str, run_id: str) -> dict[str, str]:

@@ -119,7 +119,8 @@ async def _is_answering(error: CallError, work: Work, runtime: Runtime) -> bool:
             raise error
         return True
     try:
-        return await runtime.client.is_answering(error)
+        with runtime.in_flight():
+            return await runtime.client.is_answering(error)
     except CallError:  # the question may not be sent: nothing is known, so nothing is decided
         return False
 
@@ -129,7 +130,8 @@ async def _guarded(work: Work, step: Step, runtime: Runtime) -> None:
     async with runtime.documents_in_flight:
         try:
             INTERRUPTION.check()
-            await step(work, runtime)
+            with runtime.in_flight():
+                await step(work, runtime)
             runtime.answered_at = time.monotonic()
         except CallError as error:
             _set_aside(work, error, runtime)

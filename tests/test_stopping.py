@@ -83,3 +83,65 @@ def test_a_task_that_was_broken_off_can_be_waited_for_in_a_group() -> None:
         return task.result()
 
     assert asyncio.run(scenario()) == "went on"
+
+
+def test_what_is_in_flight_is_waited_for_until_that_is_broken_off_too() -> None:
+    async def scenario() -> list[object]:
+        stop, answered = Stop(), asyncio.Event()
+
+        async def sent() -> str:
+            with stop.in_flight():
+                await answered.wait()
+            return "answered"
+
+        async def never_answered() -> None:
+            with stop.in_flight():
+                await asyncio.gather(asyncio.Event().wait(), sent())
+
+        async def waits() -> None:
+            with stop.in_flight(), stop.waiting():
+                await asyncio.Event().wait()
+
+        tasks = [asyncio.ensure_future(one()) for one in (sent, never_answered, waits)]
+        await asyncio.sleep(0)
+        stop.ask()
+        answered.set()
+        await tasks[0]
+        stop.break_off()
+        with pytest.raises(CallError, match="told to stop"):
+            await sent()
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    answer, *broken = asyncio.run(scenario())
+
+    assert answer == "answered"
+    assert [getattr(error, "failure_class", error) for error in broken] == [
+        FailureClass.INTERRUPTED,
+        FailureClass.INTERRUPTED,
+    ]
+
+
+def test_a_task_that_is_told_twice_at_once_is_broken_off_once() -> None:
+    """A second cancellation would strike whatever the task does next."""
+
+    async def scenario() -> str:
+        stop = Stop()
+
+        async def wait() -> str:
+            try:
+                with stop.in_flight(), stop.waiting():
+                    await asyncio.Event().wait()
+            except CallError:
+                await asyncio.sleep(0)
+                return "went on"
+            raise AssertionError
+
+        task = asyncio.ensure_future(wait())
+        await asyncio.sleep(0)
+        stop.ask()
+        stop.break_off()
+        answer = await task
+        assert task.cancelling() == 0
+        return answer
+
+    assert asyncio.run(scenario()) == "went on"

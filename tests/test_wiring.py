@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ from tasks.jobs import load_job
 from tasks.verification import verify_run
 from tests.small_runs import (
     PaidProvider,
+    Refusal,
     figures,
     invoice,
     invoices,
@@ -82,6 +84,24 @@ class TestBooks:
         assert (done.status, done.report) == (RunStatus.FAILED, "")
         assert "the books of extract do not balance: 2 documents went in" in str(done.message)
         assert not Path(done.manifest).with_name("report.html").exists()
+
+    def test_a_shard_that_stops_the_run_does_not_hide_what_the_others_have_written(
+        self, tmp_path: Path, paid: PaidProvider
+    ) -> None:
+        def no_longer(_body: dict[str, Any]) -> Refusal | None:
+            is_over = len(paid.asked) >= 4
+            return (401, {"message": "the key has been revoked"}) if is_over else None
+
+        paid.refusal = no_longer
+        job = make_job(invoices(tmp_path / "docs", 6), shard_size=1, profile="openai")
+
+        done = run(job.model_copy(update={"concurrency": 1}), paid.ENV)
+
+        written = records(Lake(done.lake)).num_rows
+        assert (done.status, done.documents) == (RunStatus.FAILED, 6)
+        assert 0 < written == done.extracted < 6
+        assert done.skipped == 6 - written
+        assert manifest_of(done).extract.skipped["untried"] > 0
 
     def test_a_limit_takes_only_so_many_documents(self, tmp_path: Path) -> None:
         source = invoices(tmp_path / "docs", 5)
