@@ -1,6 +1,5 @@
 """How do commands speak? Exit codes, one-sentence errors, JSON, progress as a bar or in lines."""
 
-import json
 import os
 import signal
 import sys
@@ -11,6 +10,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
+
+from flows.json_output import json_text
 
 if TYPE_CHECKING:
     from tasks.progress import Progress
@@ -45,7 +46,7 @@ def fail(message: object, code: int = USAGE) -> NoReturn:
 
 def print_json(value: Any) -> None:
     """Print one object on one line, the last line of stdout."""
-    print(json.dumps(value, ensure_ascii=False, default=str))
+    print(json_text(value))
 
 
 def money(usd: float | None) -> str:

@@ -9,11 +9,12 @@ from typing import Annotated
 
 import typer
 
-from flows.aa import Csv, Json, Markdown, Sql, run_query, tell
+from flows.aa import Csv, Markdown, Sql, run_query, tell
 from flows.console import FAILED
 from flows.job_options import ModelOption, job_of
+from flows.json_output import json_text
 from flows.ping import ping
-from flows.query_output import errors_as_sentences, form_of, json_text
+from flows.query_output import Form, errors_as_sentences, form_of
 
 app = typer.Typer(
     add_completion=False,
@@ -23,6 +24,8 @@ app = typer.Typer(
     help="The models: who plays which role, and why.",
 )
 app.command()(ping)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 @app.command()
@@ -81,7 +84,7 @@ def show(name: Name, json: Json = False) -> None:
 
         snapshot, found = shown_models(name, os.environ)
         tell(snapshot.notes)
-        typer.echo(json_text(found) if json else models_text(snapshot, found))
+        typer.echo(json_text({"models": found}) if json else models_text(snapshot, found))
 
 
 @app.command()
@@ -95,7 +98,7 @@ def compare(
 
         snapshot, found = compared_models(names, os.environ)
         tell(snapshot.notes)
-        typer.echo(json_text(found) if json else comparison_text(snapshot, found))
+        typer.echo(json_text({"models": found}) if json else comparison_text(snapshot, found))
 
 
 @app.command()
@@ -158,7 +161,8 @@ def import_archive(
 @app.command()
 def query(sql: Sql, json: Json = False, csv: Csv = False, markdown: Markdown = False) -> None:
     """Print what a SELECT over the catalog finds, as `aa query` does."""
-    run_query(sql, form_of(as_json=json, as_csv=csv, as_markdown=markdown))
+    form = form_of(as_json=json, as_csv=csv, as_markdown=markdown)
+    run_query(sql, Form.OBJECT if form is Form.JSON else form)
 
 
 @app.command()

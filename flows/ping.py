@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def ping(
-    json: Annotated[bool, typer.Option("--json", help="Print one object.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     job: Annotated[
         str | None, typer.Option("--job", help="Ask the models and providers of this job.")
     ] = None,

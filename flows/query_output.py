@@ -7,14 +7,14 @@ import math
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
 import typer
 
-from flows.console import fail
+from flows.console import fail, print_json
+from flows.json_output import json_text, json_value
 from llms.failures import LlmError
 
 _MOST_DECIMALS = 4
@@ -27,6 +27,7 @@ class Form(StrEnum):
 
     TABLE = "table"
     JSON = "json"
+    OBJECT = "object"
     CSV = "csv"
     MARKDOWN = "markdown"
 
@@ -60,7 +61,9 @@ def print_rows(columns: Sequence[str], rows: Sequence[Row], form: Form) -> None:
     """Print rows on stdout; a table is drawn on a terminal and plain aligned text elsewhere."""
     match form:
         case Form.JSON:
-            typer.echo(json_text([dict(zip(columns, row, strict=True)) for row in rows]))
+            typer.echo(json_text(_objects(columns, rows), indent=2))
+        case Form.OBJECT:
+            print_json({"rows": _objects(columns, rows)})
         case Form.CSV:
             typer.echo(_csv_text(columns, rows), nl=False)
         case Form.MARKDOWN:
@@ -71,9 +74,8 @@ def print_rows(columns: Sequence[str], rows: Sequence[Row], form: Form) -> None:
             typer.echo(plain_text(columns, rows))
 
 
-def json_text(value: Any) -> str:
-    """JSON, indented; dates are ISO 8601, what JSON cannot say (NaN, infinity) is null."""
-    return json.dumps(_plain(value), ensure_ascii=False, indent=2)
+def _objects(columns: Sequence[str], rows: Sequence[Row]) -> list[dict[str, Any]]:
+    return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
 def plain_text(columns: Sequence[str], rows: Sequence[Row]) -> str:
@@ -167,32 +169,9 @@ def _shown(value: Any, places: int | None) -> str:
 
 
 def _cell(value: Any) -> str:
-    plain = _plain(value)
+    plain = json_value(value)
     if plain is None:
         return ""
     if isinstance(plain, str):
         return plain
     return json.dumps(plain, ensure_ascii=False)
-
-
-def _plain(value: Any) -> Any:
-    """A value in the types that JSON has."""
-    match value:
-        case None | bool() | int() | str():
-            return value
-        case float():
-            return value if math.isfinite(value) else None
-        case Decimal():
-            return int(value) if value == value.to_integral_value() else float(value)
-        case date() | datetime() | time():
-            return value.isoformat()
-        case timedelta():
-            return str(value)
-        case dict():
-            return {str(name): _plain(entry) for name, entry in value.items()}
-        case list() | tuple():
-            return [_plain(entry) for entry in value]
-        case bytes():
-            return value.hex()
-        case _:
-            return str(value)

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
 from flows import aa, models_cli
-from flows.query_output import json_text, plain_text
+from flows.json_output import json_text
+from flows.query_output import plain_text
 from llms.catalog import load_catalog
 from llms.catalog_sources.merge import Provenance
 from tasks.catalogs import save_snapshot

@@ -54,7 +54,7 @@ def imported(tmp_path: Path) -> Any:
 
 
 def test_a_model_is_shown_with_figures_sources_places_and_history() -> None:
-    (found,) = call_json("show", "gpt-oss-20b")
+    (found,) = call_json("show", "gpt-oss-20b")["models"]
 
     assert found["roles"]["extraction_worker"] == "intelligence 14.9 below 30"
     assert found["price"] == 0.0875
@@ -70,7 +70,7 @@ def test_a_model_is_shown_with_figures_sources_places_and_history() -> None:
 
 
 def test_an_api_id_shows_every_effort_of_a_model() -> None:
-    assert len(call_json("show", "openai/gpt-5.6-luna")) == 6
+    assert len(call_json("show", "openai/gpt-5.6-luna")["models"]) == 6
 
 
 @pytest.mark.parametrize("command", [["show"], ["compare", "gpt-5-5"], ["history"]])
@@ -82,7 +82,8 @@ def test_an_unknown_model_is_answered_with_a_guess(command: list[str]) -> None:
 
 
 def test_models_are_compared_by_what_a_call_of_each_role_costs() -> None:
-    first, second = call_json("compare", "gpt-5-5", "DeepSeek V4 Flash (Reasoning, Max Effort)")
+    names = ("gpt-5-5", "DeepSeek V4 Flash (Reasoning, Max Effort)")
+    first, second = call_json("compare", *names)["models"]
 
     assert (first["slug"], second["slug"]) == ("gpt-5-5", "deepseek-v4-flash")
     # 3,000 prompt tokens and 500 tokens of answer with their thinking, at $0.14 and $0.28.
