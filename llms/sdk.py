@@ -198,6 +198,9 @@ class Endpoint:
                 f"the base URL {provider.shown_url!r} of provider {provider.name} is not one "
                 f"({problem}); write it like https://host/v1"
             )
+        self._transport = transport
+        # What the SDK made of a request, by path: its URL and headers serve for the next ones.
+        self._made: dict[str, httpx2.Request] = {}
         self._http = httpx2.AsyncClient(
             transport=transport,
             timeout=httpx2.Timeout(timeout_s, connect=_CONNECT_S),
@@ -215,23 +218,12 @@ class Endpoint:
             body: The request, as `Request.body` makes it.
             api_id: The model it names, which some providers want in the path.
         """
-        from openai import APIConnectionError, APIStatusError
-
+        path = self._path(api_id)
         try:
-            # The SDK's generic `post` rather than `chat.completions.create`: that one walks the
-            # whole schema to transform it and builds models of the answer, at three times the cost.
             async with asyncio.timeout(self._timeout_s):
-                response = await self.sdk.post(
-                    self._path(api_id),
-                    cast_to=httpx2.Response,
-                    content=body,
-                    options={"headers": {"Content-Type": "application/json"}},
-                )
+                response = await self._again(path, body) or await self._by_sdk(path, body)
                 return RawResponse(response.status_code, response.headers, response.content)
-        except APIStatusError as error:
-            response = error.response
-            return RawResponse(response.status_code, response.headers, response.content)
-        except (APIConnectionError, httpx2.HTTPError, TimeoutError, OSError) as error:
+        except (httpx2.HTTPError, TimeoutError, OSError) as error:
             return classify_exception(error, url=self._provider.shown_url, secrets=self.secrets)
         except Exception as error:
             if not self._provider.in_process:
@@ -239,6 +231,47 @@ class Endpoint:
             # Rules that fail on a document fail on it every time: its own dead letter, no retry.
             words = redact(f"{type(error).__name__}: {error}")
             return Failure(FailureClass.INVALID_ANSWER, f"the engine broke down ({words})")
+
+    async def _by_sdk(self, path: str, body: bytes) -> httpx2.Response:
+        from openai import APIConnectionError, APIStatusError
+
+        try:
+            # The SDK's generic `post` rather than `chat.completions.create`: that one walks the
+            # whole schema to transform it and builds models of the answer, at three times the cost.
+            response = await self.sdk.post(
+                path,
+                cast_to=httpx2.Response,
+                content=body,
+                options={"headers": {"Content-Type": "application/json"}},
+            )
+        except APIStatusError as error:
+            response = error.response
+        except APIConnectionError as error:
+            raise error.__cause__ or httpx2.TransportError(str(error)) from None
+        if not response.history:
+            self._made[path] = response.request
+        return response
+
+    async def _again(self, path: str, body: bytes) -> httpx2.Response | None:
+        """Send a request as the SDK has put an earlier one, with another body.
+
+        The SDK takes as long over each request as all the rest of sending it does, and comes to the
+        same URL and headers. Null where it is to have a look itself: before the first request, when
+        the provider sends us elsewhere, and where the client chooses among proxies.
+        """
+        made = self._made.get(path)
+        if made is None or self._transport is None:
+            return None
+        headers = [pair for pair in made.headers.raw if pair[0].lower() != b"content-length"]
+        request = httpx2.Request(
+            made.method, made.url, headers=headers, content=body, extensions=made.extensions
+        )
+        response = await self._transport.handle_async_request(request)
+        try:
+            await response.aread()
+        finally:
+            await response.aclose()
+        return None if response.has_redirect_location else response
 
     async def aclose(self) -> None:
         """Close the connections."""
