@@ -209,20 +209,23 @@ def backfill(
 
 
 def _backfill(plan: "Backfill", backfill_id: str | None, *, direct: bool) -> "BackfillSummary":
+    import os
+
     from flows import prefect_settings
     from flows.partition_runs import new_backfill_id, run_backfill, run_directly
-    from flows.wiring import USER_ERRORS
+    from flows.wiring import USER_ERRORS, check_job
 
     backfill_id = backfill_id or new_backfill_id()
     try:
-        if direct:
-            with interruptible(is_command=True):
+        with interruptible(is_command=True):
+            if direct:
                 return run_backfill(plan, run_directly, backfill_id)
-        prefect_settings.apply_defaults(quiet=True)
+            check_job(plan.job, os.environ)
+            prefect_settings.apply_defaults(quiet=True)
 
-        from flows.backfill import run_backfill_flow
+            from flows.backfill import run_backfill_flow
 
-        return run_backfill_flow(plan, backfill_id)
+            return run_backfill_flow(plan, backfill_id)
     except USER_ERRORS as error:
         fail(error)
 

@@ -41,7 +41,8 @@ def retry(
     from storage.manifests import read_manifest
     from storage.store import Lake
 
-    where, run_id = Lake(lake), manifest_of(lake, run_id).run_id
+    run_id = manifest_of(lake, run_id).run_id
+    where = Lake(lake)
     try:
         count = begin_replay(where, run_id, failure_class=failure_class, stage=stage, anew=anew)
         manifest = read_manifest(where, run_id)

@@ -9,6 +9,7 @@ from flows.console import DONE, FAILED, PARKED, fail, interruptible, print_json,
 if TYPE_CHECKING:
     from schemas.job import Job
     from schemas.manifest import BackfillSummary, Manifest, RunSummary
+    from storage.store import Lake
 
 
 def run_job(job: "Job", *, direct: bool, quiet: bool, run_id: str | None = None) -> "RunSummary":
@@ -32,10 +33,10 @@ def _run_flow(job: "Job", run_id: str) -> "RunSummary":
     import os
 
     from flows import prefect_settings
-    from flows.wiring import resolve_models
+    from flows.wiring import check_job
 
     # What is wrong with the job need not wait for Prefect to start.
-    resolve_models(job, os.environ, is_before_flow=True)
+    check_job(job, os.environ, run_id)
 
     prefect_settings.apply_defaults(quiet=True)
 
@@ -60,13 +61,25 @@ def exit_code(done: "RunSummary | BackfillSummary") -> int:
     return {"done": DONE, "parked": PARKED}.get(done.status.value, FAILED)
 
 
-def runs_of(lake: str) -> "list[Manifest]":
-    """The runs of a lake, oldest first; leaves with a sentence where it cannot be read."""
-    from storage.manifests import list_runs
+def lake_of(url: str) -> "Lake":
+    """The lake at a URL; leaves with a sentence where there is none."""
     from storage.store import Lake, LakeError
 
     try:
-        return list_runs(Lake(lake))
+        lake = Lake(url)
+        lake.check_place()
+    except LakeError as error:
+        fail(error)
+    return lake
+
+
+def runs_of(lake: str) -> "list[Manifest]":
+    """The runs of a lake, oldest first; leaves with a sentence where it cannot be read."""
+    from storage.manifests import list_runs
+    from storage.store import LakeError
+
+    try:
+        return list_runs(lake_of(lake))
     except LakeError as error:
         fail(error)
 
@@ -77,7 +90,7 @@ def manifest_of(lake: str, run_id: str) -> "Manifest":
     Leaves with a sentence where there is none.
     """
     from storage.manifests import read_manifest
-    from storage.store import Lake, LakeError
+    from storage.store import LakeError
 
     if run_id == "last":
         manifests = runs_of(lake)
@@ -85,6 +98,6 @@ def manifest_of(lake: str, run_id: str) -> "Manifest":
             fail(f"the lake {lake} has no runs yet; start one with `docmill run PATH --out {lake}`")
         return manifests[-1]
     try:
-        return read_manifest(Lake(lake), run_id)
+        return read_manifest(lake_of(lake), run_id)
     except LakeError as error:
         fail(error)

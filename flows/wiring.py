@@ -23,7 +23,6 @@ from tasks.books import BooksError, check_books
 from tasks.calibrations import Applicable, calibrations_for
 from tasks.costs import run_cost
 from tasks.counterfactual import counterfactual
-from tasks.discovery import SourceError
 from tasks.interruption import INTERRUPTION, TOLD_TO_STOP
 from tasks.jobs import JobError, expand
 from tasks.ladder import given_up
@@ -34,7 +33,8 @@ from tasks.planning import PLAN_FILE
 from tasks.progress import progress_of
 from tasks.provider_config import with_user_config
 from tasks.record_rows import extraction_key
-from tasks.runtime import close_runtime
+from tasks.runtime import check_store, close_runtime
+from tasks.source_root import SourceError, source_root
 from tasks.stages import (
     AnalysisResult,
     IngestResult,
@@ -123,8 +123,8 @@ def start_run(
         certified: The calibrations to use; null takes those of the lake that apply.
 
     Raises:
-        JobError, ProviderError, CatalogError: The job, a key or a model is at fault; no document
-            was read and nothing was spent.
+        USER_ERRORS: The job, a key, a model, the source or the response store is at fault; no
+            document was read and nothing was spent.
     """
     job = with_user_config(expand(job), env)
     lake = Lake(job.lake)
@@ -132,13 +132,14 @@ def start_run(
         # Absolute, because a worker or a later command may stand in another folder.
         job = job.model_copy(update={"lake": os.path.abspath(lake.root)})
     now = datetime.now(UTC)
-    if run_id is not None and lake.exists(lake.run(run_id, MANIFEST)):
-        pinned = read_manifest(lake, run_id)
+    pinned = _pinned(lake, run_id)
+    if pinned is not None:
         is_replay = pinned.retry is not None and pinned.status is RunStatus.DONE
         if not is_replay:
             _check_resumable(lake, pinned)
         _check_keys(pinned.resolution, pinned.job, env)
-        book_lost(lake, run_id)
+        _check_places(pinned.job.model_copy(update={"lake": job.lake}), pinned)
+        book_lost(lake, pinned.run_id)
         caps = {
             "budget_usd": job.budget_usd,
             "monthly_budget_usd": job.monthly_budget_usd,
@@ -148,6 +149,7 @@ def start_run(
         manifest = pinned.model_copy(update={"job": kept, "status": status})
     else:
         resolution = resolution or resolve_models(job, env, parent=parent)
+        _check_places(job)
         certified = certified or calibrations_for(lake, job, resolution)
         manifest = Manifest(
             run_id=run_id or new_run_id(now),
@@ -169,6 +171,32 @@ def start_run(
     write_manifest(lake, manifest)
     progress_of(manifest.run_id).budget_usd = job.budget_usd
     return manifest
+
+
+def check_job(job: Job, env: Mapping[str, str], run_id: str | None = None) -> None:
+    """Find out what would keep a run from starting, while that is quick: before Prefect is there.
+
+    Raises:
+        USER_ERRORS: Something would.
+    """
+    resolve_models(job, env, is_before_flow=True)
+    _check_places(job, _pinned(Lake(job.lake), run_id))
+
+
+def _pinned(lake: Lake, run_id: str | None) -> Manifest | None:
+    """The manifest of a run to go on with; null of one that is new."""
+    if run_id is None or not lake.exists(lake.run(run_id, MANIFEST)):
+        return None
+    return read_manifest(lake, run_id)
+
+
+def _check_places(job: Job, pinned: Manifest | None = None) -> None:
+    # Dead letters may need nothing but the lake.
+    if pinned is None or pinned.retry is None:
+        source_root(job.source)
+    lake = Lake(job.lake)
+    lake.check_place(may_be_new=True)
+    check_store(lake)
 
 
 def _check_resumable(lake: Lake, manifest: Manifest) -> None:

@@ -80,9 +80,15 @@ class Database:
         self._now = now
         try:
             parsed = sa.make_url(url)
-        except sa.exc.ArgumentError:
+        except (sa.exc.ArgumentError, ValueError):  # the latter of a port that is no number
             raise StoreError(f"the URL of the response store is not one; write {HINT}") from None
-        self.shown = parsed.render_as_string(hide_password=True)
+        if "@" in (parsed.host or ""):
+            raise StoreError(
+                "the URL of the response store has more than one @; write the one in a user name "
+                "or password as %40"
+            )
+        # Options may hold secrets as well.
+        self.shown = parsed.set(query={}).render_as_string(hide_password=True)
         self.backend = parsed.get_backend_name()
         if self.backend not in ("sqlite", "postgresql") or not parsed.database:
             raise StoreError(
@@ -91,7 +97,7 @@ class Database:
             )
         self.is_sqlite = self.backend == "sqlite"
         self.name = parsed.database if self.is_sqlite else self.shown
-        self._url = parsed if self.is_sqlite else parsed.set(drivername="postgresql+asyncpg")
+        self._url = parsed.set(drivername="sqlite") if self.is_sqlite else _asyncpg_url(parsed)
 
     @property
     def folder(self) -> Path | None:
@@ -143,10 +149,20 @@ class Database:
             code = _sqlstate(cause)
             found = [(what, mend) for sign, what, mend in _POSTGRES_CODES if code.startswith(sign)]
             words = words.rpartition(">: ")[2]
+        if isinstance(cause, TypeError | ValueError) and not self.is_sqlite:
+            found = [
+                ("has options that cannot be used", "correct or leave out what follows ? in it")
+            ]
         if found:
             what, remedy = found[0]
             return StoreError(f"the response store {self.name} {what} ({words}); {remedy}")
         return StoreError(f"the response store {self.name} failed: {words}")
+
+
+def _asyncpg_url(url: sa.URL) -> sa.URL:
+    """The URL as asyncpg reads it, which calls `ssl` what all others call `sslmode`."""
+    options = {"ssl" if name == "sslmode" else name: value for name, value in url.query.items()}
+    return url.set(drivername="postgresql+asyncpg", query=options)
 
 
 class _SqliteSession:

@@ -86,6 +86,22 @@ class Lake:
         """Where a file of a run lies: manifest.json, sources.parquet, report.html, ..."""
         return f"runs/{run_id}/{name}"
 
+    def check_place(self, *, may_be_new: bool = False) -> None:
+        """Make sure that the lake is there, or could be.
+
+        Raises:
+            LakeError: It is a file; or nothing at all, and may not be new.
+        """
+        if self.fs.isdir(self.root):
+            return
+        if self.fs.exists(self.root):
+            raise LakeError(f"the lake {self.url} is a file; name a folder")
+        if not may_be_new:
+            raise LakeError(
+                f"there is no lake {self.url}; name the folder that a run has written to with "
+                f"--lake, or start a run with `docmill run PATH --out {self.url}`"
+            )
+
     def exists(self, path: str) -> bool:
         """Whether `path` is there."""
         return bool(self.fs.exists(self.full(path)))

@@ -19,6 +19,7 @@ from tasks.parse_members import Allowance, Exhausted, Member, is_hidden, printab
 from tasks.parse_streams import Prefixed
 from tasks.selection import Selection
 from tasks.sniffing import HEAD_BYTES, Kind, container_kind
+from tasks.source_root import SourceError, source_root, words_of
 
 MAX_DEPTH = 3
 """Archives inside archives: the third may still be opened, a fourth may not."""
@@ -26,10 +27,6 @@ _MAX_FOLDERS = 100
 _SPOOL_BYTES = 8 << 20
 _NESTED_BYTES = 1 << 30
 """A nested archive larger than this is refused; its members have `max_bytes` of their own."""
-
-
-class SourceError(Exception):
-    """The source of a job is missing, empty or not to be read; says what, where and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,28 +69,13 @@ def discover(source: Source, *, leave_out: str | None = None) -> Iterator[Found]
     Raises:
         SourceError: the source is missing, or holds no document at all.
     """
-    root = Path(source.path).expanduser()
-    if "://" in source.path:
-        raise SourceError(
-            f"the source {source.path!r} is a URL; copy its documents into a folder and name that"
-        )
-    try:
-        mode = root.stat().st_mode
-        root = root.resolve()
-    except FileNotFoundError:
-        raise SourceError(
-            f"the source {source.path!r} does not exist; name a folder, a file, an archive or a "
-            "mailbox"
-        ) from None
-    except (OSError, ValueError, RuntimeError) as error:
-        raise SourceError(f"the source {source.path!r} cannot be read: {_words(error)}") from None
-    walk = _Walk(source, root if stat.S_ISDIR(mode) else root.parent, leave_out)
-    if stat.S_ISDIR(mode):
+    root, found = source_root(source)
+    is_folder = stat.S_ISDIR(found.st_mode)
+    walk = _Walk(source, root if is_folder else root.parent, leave_out)
+    if is_folder:
         yield from walk.folder(str(root), "")
-    elif stat.S_ISREG(mode):
-        yield from walk.file(str(root), _part(root.name), root.stat())
     else:
-        raise SourceError(f"the source {source.path!r} is neither a folder nor a file")
+        yield from walk.file(str(root), _part(root.name), found)
     if not walk.seen:
         raise SourceError(
             f"the source {source.path!r} holds no documents; put documents there or name another "
@@ -129,9 +111,10 @@ class _Walk:
             names = sorted(os.listdir(path))
         except OSError as error:
             if not uri:
-                raise SourceError(f"the source {path!r} cannot be read: {_words(error)}") from None
+                words = words_of(error)
+                raise SourceError(f"the source {path!r} cannot be read: {words}") from None
             problem = Unreadable.of(
-                Reason.UNREADABLE, f"the folder cannot be listed: {_words(error)}"
+                Reason.UNREADABLE, f"the folder cannot be listed: {words_of(error)}"
             )
             yield from self._refuse(uri, problem, None, None)
             return
@@ -150,7 +133,7 @@ class _Walk:
                 else:
                     yield from self.file(inner, inner_uri, status)
             except OSError as error:
-                problem = Unreadable.of(Reason.UNREADABLE, f"it cannot be read: {_words(error)}")
+                problem = Unreadable.of(Reason.UNREADABLE, f"it cannot be read: {words_of(error)}")
                 yield from self._refuse(inner_uri, problem, None, None)
 
     def _link(self, path: str, uri: str) -> Iterator[Found]:
@@ -189,7 +172,7 @@ class _Walk:
         try:
             file = open(path, "rb", buffering=0)  # noqa: SIM115 - a permission error is a finding
         except OSError as error:
-            problem = Unreadable.of(Reason.UNREADABLE, f"it cannot be opened: {_words(error)}")
+            problem = Unreadable.of(Reason.UNREADABLE, f"it cannot be opened: {words_of(error)}")
             yield from self._refuse(uri, problem, status.st_size, modified_at)
             return
         with file:
@@ -245,7 +228,7 @@ class _Walk:
             what = f"{problem}; what comes after could not be read" if found_any else str(problem)
             yield from self._refuse(uri, Unreadable.of(problem.reason, what), None, modified_at)
         except OSError as error:
-            trouble = Unreadable.of(Reason.UNREADABLE, f"it cannot be read: {_words(error)}")
+            trouble = Unreadable.of(Reason.UNREADABLE, f"it cannot be read: {words_of(error)}")
             yield from self._refuse(uri, trouble, None, modified_at)
 
     def _archive(
@@ -391,9 +374,3 @@ def _instant(timestamp: float) -> datetime | None:
         return datetime.fromtimestamp(timestamp, UTC)
     except (ValueError, OverflowError, OSError):
         return None
-
-
-def _words(error: BaseException) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror.lower()
-    return str(error)

@@ -17,6 +17,7 @@ from llms.breaker import join_breakers, leave_breakers
 from llms.budget import Budget
 from llms.calls import Call
 from llms.client import Client
+from llms.failures import StoreError
 from llms.limits import Limiters
 from llms.providers import providers_of
 from llms.responses import ResponseStore, StoredResponse
@@ -240,8 +241,20 @@ def responses_url(lake: Lake) -> str:
     else:
         state = Path(os.environ.get("XDG_STATE_HOME", "~/.local/state")).expanduser()
         folder = state / "docmill" / lake.url.replace("://", "-").replace("/", "-")
-    folder.mkdir(parents=True, exist_ok=True)
     return f"sqlite:///{folder / 'responses.db'}"
+
+
+def check_store(lake: Lake) -> None:
+    """Open the response store of a lake and close it again, before hours of ingest lie behind it.
+
+    Raises:
+        StoreError: It cannot be used.
+    """
+    try:
+        ResponseStore(responses_url(lake)).close()
+    except StoreError as error:
+        where = f"{RESPONSES_URL}: " if os.environ.get(RESPONSES_URL) else ""
+        raise StoreError(f"{where}{error}") from None
 
 
 _runtimes: dict[tuple[str, str], Runtime] = {}

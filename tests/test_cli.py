@@ -111,17 +111,47 @@ class TestRun:
     def test_a_run_that_failed_says_how_to_go_on_once_that_is_mended(
         self, docmill: Docmill, tmp_path: Path
     ) -> None:
-        invoices(tmp_path / "docs", 1)
-        (tmp_path / "lake").mkdir()
-        (tmp_path / "lake" / "responses.db").write_bytes(b"no database" * 100)
+        (tmp_path / "docs").mkdir()
 
         failed = docmill("run", "docs", "--direct")
-        (tmp_path / "lake" / "responses.db").unlink()
+        invoices(tmp_path / "docs", 1)
         (hint,) = [line for line in failed.stdout.splitlines() if line.startswith("resume")]
         resumed = docmill(*hint.split()[2:], "--direct")
 
         assert (failed.exit_code, resumed.exit_code) == (1, 0)
-        assert "is not a SQLite database" in failed.stdout
+
+    @pytest.mark.parametrize("direct", [["--direct"], []], ids=["direct", "flow"])
+    @pytest.mark.parametrize(
+        ("url", "said"),
+        [
+            ("nonsense", "is not one; write sqlite:///path"),
+            ("mysql://me:hunter2@db/answers", "it is SQLite or PostgreSQL"),
+            ("postgresql://me:hunter2@127.0.0.1:1/answers", "cannot be reached"),
+            ("postgresql://me:hun@ter2@127.0.0.1:1/answers", "write the one"),
+            ("postgresql://me@127.0.0.1:1/answers?password=hunter2", "cannot be reached"),
+            ("sqlite:///docs/000.txt", "is not a SQLite database"),
+        ],
+        ids=str,
+    )
+    def test_a_response_store_that_cannot_be_used_is_told_before_anything_is_done(
+        self,
+        docmill: Docmill,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        url: str,
+        said: str,
+        direct: list[str],
+    ) -> None:
+        invoices(tmp_path / "docs", 1)
+        monkeypatch.setenv("DOCMILL_RESPONSES_URL", url)
+
+        done = docmill("run", "docs", *direct)
+
+        assert (done.exit_code, is_one_sentence(done)) == (2, True), done.output
+        assert done.stderr.startswith("docmill: DOCMILL_RESPONSES_URL: the ")
+        assert said in done.stderr
+        assert "ter2" not in done.stderr
+        assert not (tmp_path / "lake").exists()
 
     def test_a_run_that_is_parked_exits_with_3_and_resume_finishes_it(
         self, docmill: Docmill, tmp_path: Path, paid: PaidProvider
@@ -197,12 +227,25 @@ class TestMistakes:
             (["run", "docs", "--profile", "openai", "--direct"], "set OPENAI_API_KEY"),
             (["run", "broken.yaml", "--direct"], "is not valid YAML"),
             (["run", "wrong.yaml", "--direct"], "nonsense: there is no such setting"),
-            (["show", "nonsense"], "run 'nonsense' is not in the lake lake"),
-            (["show", "last"], "has no runs yet; start one with"),
-            (["resume", "last"], "has no runs yet; start one with"),
-            (["retry", "last"], "has no runs yet; start one with"),
-            (["verify", "nonsense"], "run 'nonsense' is not in the lake lake"),
-            (["resume", "nonsense", "--direct"], "run 'nonsense' is not in the lake lake"),
+            (["run", "lost.yaml"], "nowhere' does not exist; name a folder"),
+            (["run", "lost.yaml", "--direct"], "nowhere' does not exist; name a folder"),
+            (["run", "docs", "--out", "docs/000.txt"], "the lake docs/000.txt is a file"),
+            (["show", "nonsense", "--lake", "empty"], "'nonsense' is not in the lake empty"),
+            (["show", "last", "--lake", "empty"], "has no runs yet; start one with"),
+            (["resume", "last", "--lake", "empty"], "has no runs yet; start one with"),
+            (["retry", "last", "--lake", "empty"], "has no runs yet; start one with"),
+            (["verify", "nonsense", "--lake", "empty"], "'nonsense' is not in the lake empty"),
+            (["resume", "x", "--lake", "empty", "--direct"], "run 'x' is not in the lake empty"),
+            (["runs"], "there is no lake lake; name the folder"),
+            (["show", "last"], "there is no lake lake"),
+            (["resume", "last"], "there is no lake lake"),
+            (["retry", "x"], "there is no lake lake"),
+            (["verify", "x"], "there is no lake lake"),
+            (["runs", "--lake", "docs/000.txt"], "the lake docs/000.txt is a file"),
+            (["show", "--lake", "docs/000.txt"], "the lake docs/000.txt is a file"),
+            (["verify", "--lake", "docs/000.txt"], "the lake docs/000.txt is a file"),
+            (["resume", "x", "--lake", "docs/000.txt"], "the lake docs/000.txt is a file"),
+            (["retry", "x", "--lake", "docs/000.txt"], "the lake docs/000.txt is a file"),
             (["forecast", "missing"], "missing does not exist"),
             (["forecast", "empty"], "holds no documents"),
             (["eval", "missing"], "missing"),
@@ -226,6 +269,7 @@ class TestMistakes:
         invoices(tmp_path / "docs", 1)
         (tmp_path / "empty").mkdir()
         write_folder(tmp_path, {"broken.yaml": "a: [", "wrong.yaml": "nonsense: 1"})
+        write_folder(tmp_path, {"lost.yaml": "source: {path: nowhere}\n"})
 
         done = docmill(*words)
 
@@ -254,7 +298,9 @@ class TestLooking:
         assert [r["run_id"] for r in listed["runs"]] == [finished["run_id"]]
         assert finished["run_id"] in text
 
-    def test_runs_of_an_empty_lake_is_no_error(self, docmill: Docmill) -> None:
+    def test_runs_of_an_empty_lake_is_no_error(self, docmill: Docmill, tmp_path: Path) -> None:
+        (tmp_path / "lake").mkdir()
+
         done = docmill("runs")
 
         assert (done.exit_code, done.stdout) == (0, "no runs in lake\n")

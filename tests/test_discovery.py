@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.job import Source
-from tasks.discovery import SourceError, discover
+from tasks.discovery import discover
 from tasks.selection import compile_globs, date_in
+from tasks.source_root import SourceError
 
 
 def fill(folder: Path, files: dict[str, bytes]) -> Path:

@@ -21,9 +21,9 @@ from schemas.job import Job
 from schemas.manifest import Books
 from schemas.tables import DOCUMENTS, FAILURES, SOURCES
 from storage.store import Lake
-from tasks.discovery import SourceError
 from tasks.ingest import IngestResult, ingest
 from tasks.sandbox import Loss, ParserPool
+from tasks.source_root import SourceError
 
 ROBUSTNESS = Path(__file__).parents[2] / "shared" / "data" / "docs" / "robustness" / "documents"
 NOON = datetime(2026, 7, 10, 12, tzinfo=UTC)

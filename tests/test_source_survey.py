@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from schemas.job import Job
 from storage.store import Lake
 from tasks.call_volumes import Texts
-from tasks.discovery import Found, SourceError
+from tasks.discovery import Found
 from tasks.forecast_result import SourceForecast
 from tasks.jobs import expand
+from tasks.source_root import SourceError
 from tasks.source_survey import Survey, TextEstimate, survey
 from tasks.text_sample import Candidates, scripts, text_factor
 from tasks.text_size import DocumentSize

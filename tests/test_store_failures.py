@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from llms import database, keepers, responses
+from llms.failures import StoreError
 from llms.service_lanes import LanePlan
 from schemas.job import Job
 from schemas.manifest import RunStatus, RunSummary
@@ -66,29 +67,29 @@ def check_resumed(job: Job, paid: PaidProvider, *, repeats: int) -> None:
     assert paid.paid_twice() <= repeats
 
 
-def test_a_damaged_file_stops_the_run_before_anything_is_sent(job: Job, paid: PaidProvider) -> None:
+def test_a_damaged_file_is_told_before_anything_is_done(job: Job, paid: PaidProvider) -> None:
     store = Path(job.lake) / "responses.db"
     store.parent.mkdir(parents=True)
     store.write_bytes(b"these are not the pages of a database" * 1000)
 
-    stopped = run(job, paid.ENV, run_id="night")
+    with pytest.raises(StoreError, match="is not a SQLite database"):
+        run(job, paid.ENV, run_id="night")
 
-    check_stopped(stopped, "is not a SQLite database")
     assert paid.asked == []
     store.unlink()
     check_resumed(job, paid, repeats=0)
 
 
-def test_a_read_only_store_stops_the_run_before_anything_is_sent(
+def test_a_read_only_store_is_told_before_anything_is_done(
     job: Job, paid: PaidProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     responses.ResponseStore(f"sqlite:///{tmp_path / 'shared.db'}").close()
     uri = f"sqlite:///file:{tmp_path / 'shared.db'}?mode=ro&uri=true"
     monkeypatch.setenv(RESPONSES_URL, uri)
 
-    stopped = run(job, paid.ENV, run_id="night")
+    with pytest.raises(StoreError, match="is read-only"):
+        run(job, paid.ENV, run_id="night")
 
-    check_stopped(stopped, "is read-only")
     assert paid.asked == []
     monkeypatch.setenv(RESPONSES_URL, f"sqlite:///{tmp_path / 'shared.db'}")
     check_resumed(job, paid, repeats=0)
@@ -180,6 +181,20 @@ def own_server() -> Iterator[PostgresServer]:
         pytest.skip(str(error))
 
 
+@pytest.fixture(scope="module")
+def strict_server() -> Iterator[PostgresServer]:
+    """A server with a user `guest` who has a password and no rights."""
+    try:
+        with running_postgres() as server:
+            server.execute("CREATE USER guest PASSWORD 'right'")
+            rules = server.folder / "data" / "pg_hba.conf"
+            rules.write_text(f"host all guest 127.0.0.1/32 scram-sha-256\n{rules.read_text()}")
+            server.control("reload")
+            yield server
+    except NoPostgresError as error:
+        pytest.skip(str(error))
+
+
 def test_a_postgres_that_goes_away_stops_the_run_and_comes_back_for_its_rest(
     job: Job, paid: PaidProvider, own_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -197,13 +212,33 @@ def test_a_postgres_that_goes_away_stops_the_run_and_comes_back_for_its_rest(
         assert store.spent("night") > 0
 
 
-def test_a_postgres_that_is_not_there_is_told_before_anything_is_sent(
-    job: Job, paid: PaidProvider, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("user", "password", "database", "said"),
+    [
+        ("docmill", "", "missing", "does not exist"),
+        ("guest", "hunter2", "", "rejects the user"),
+        ("guest", "right", "", "may not be used so"),
+        ("docmill", "hunter2", "?nonsense=1", "options that cannot be used"),
+    ],
+    ids=["no such database", "wrong password", "no rights", "wrong option"],
+)
+def test_what_a_postgres_refuses_is_told_before_anything_is_done(
+    job: Job,
+    paid: PaidProvider,
+    strict_server: PostgresServer,
+    monkeypatch: pytest.MonkeyPatch,
+    user: str,
+    password: str,
+    database: str,
+    said: str,
 ) -> None:
-    monkeypatch.setenv(RESPONSES_URL, "postgresql://docmill:hidden@127.0.0.1:1/answers")
+    if not database.isalpha():
+        database = strict_server.new_database() + database
+    monkeypatch.setenv(RESPONSES_URL, strict_server.url(database, user, password))
 
-    stopped = run(job, paid.ENV, run_id="night")
+    with pytest.raises(StoreError, match=said) as caught:
+        run(job, paid.ENV, run_id="night")
 
-    check_stopped(stopped, "cannot be reached")
-    assert "hidden" not in str(stopped.message)
+    assert "hunter2" not in str(caught.value)
+    assert not Path(job.lake).exists()
     assert paid.asked == []

@@ -13,6 +13,7 @@ from schemas.manifest import RunStatus, RunSummary, ShardResult
 from storage.store import Lake
 from tasks.ingest import ShardRef
 from tasks.jobs import load_job
+from tasks.source_root import SourceError
 from tasks.verification import verify_run
 from tests.small_runs import (
     PaidProvider,
@@ -157,11 +158,11 @@ class TestBooks:
 
 class TestSource:
     def test_a_missing_folder_is_said_in_one_sentence(self, tmp_path: Path) -> None:
-        done = run(make_job(tmp_path / "nowhere"))
+        with pytest.raises(SourceError, match="nowhere' does not exist; name a folder") as caught:
+            run(make_job(tmp_path / "nowhere"))
 
-        assert done.status is RunStatus.FAILED
-        assert "nowhere' does not exist; name a folder" in str(done.message)
-        assert "\n" not in str(done.message)
+        assert "\n" not in str(caught.value)
+        assert not (tmp_path / "lake").exists()
 
     def test_an_empty_folder_is_said_in_one_sentence(self, tmp_path: Path) -> None:
         (tmp_path / "docs").mkdir()
