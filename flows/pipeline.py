@@ -47,6 +47,7 @@ class Orchestrated:
     ) -> Iterator[ShardResult]:
         """Map the extract_shard task over the shards, window by window, in order."""
         progress = create_progress_artifact(progress=0.0, description=f"extract {run_id}")
+        logger, told = get_run_logger(), set[str]()
         size = window(read_manifest(Lake(lake_url), run_id).job)
         for start in range(0, len(refs), size):
             some = refs[start : start + size]
@@ -54,6 +55,10 @@ class Orchestrated:
                 list(some), unmapped(lake_url), unmapped(run_id)
             )
             for done, result in enumerate(results_of(futures), start + 1):
+                for note in result.notes:
+                    if note not in told:
+                        told.add(note)
+                        logger.warning(note)
                 yield result
                 if done % 8 == 0 or done == len(refs):
                     _show_progress(progress, done / len(refs))
@@ -185,7 +190,7 @@ def final_state(done: RunSummary) -> State[Any]:
 
 
 def _publish(done: RunSummary) -> None:
-    """Show the money and the report as artifacts of the flow run."""
+    """Show the money, the notes and the report as artifacts of the flow run."""
     strong = money_range(done.baseline_plain_usd, done.baseline_usd)
     rows: list[dict[str, Any]] = [
         {"figure": "spent by this run", "value": money(done.usd)},
@@ -198,6 +203,10 @@ def _publish(done: RunSummary) -> None:
     if saved := times_range(done.saving_low, done.saving):
         rows.append({"figure": "times cheaper than one strong model", "value": saved})
     create_table_artifact(table=rows, key="cost", description=f"Cost of run {done.run_id}")
+    if done.notes:
+        listed = "\n".join(f"* {note}" for note in done.notes)
+        what = f"What to know of run {done.run_id}"
+        create_markdown_artifact(markdown=listed, key="notes", description=what)
     if done.report:
         lake = Lake(done.lake)
         manifest = read_manifest(lake, done.run_id)

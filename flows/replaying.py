@@ -22,6 +22,7 @@ from tasks.dead_letters import INGEST, check_choice, dead_letters, meant
 from tasks.found import DUPLICATE, FAILED, KNOWN, PARSED
 from tasks.ingest import ShardRef
 from tasks.jobs import JobError
+from tasks.ladder import given_up, told_else
 from tasks.ledger_rows import book_lost
 from tasks.progress import progress_of
 from tasks.worker_processes import close_workers
@@ -89,6 +90,7 @@ def replayed(manifest: Manifest, lake: Lake, backend: Backend) -> Manifest:
     check_books(books, extracted)
     left = len(meant(dead_letters(lake, run_id), retry))
     note = f"{len(letters)} dead letters were tried again, {left} of them are left"
+    notes = told_else(manifest.notes, given_up(manifest.shards))
     manifest = manifest.model_copy(
         update={
             "status": RunStatus.RUNNING,
@@ -98,7 +100,7 @@ def replayed(manifest: Manifest, lake: Lake, backend: Backend) -> Manifest:
             "extract": extracted,
             "shards": ordered,
             "cost": run_cost(lake, manifest, ordered),
-            "notes": tuple(dict.fromkeys((*manifest.notes, note))),
+            "notes": tuple(dict.fromkeys((*notes, *given_up(ordered), note))),
         }
     )
     write_manifest(lake, manifest)
@@ -169,6 +171,8 @@ def _added(old: ShardResult | None, new: ShardResult) -> ShardResult:
             "reused": old.reused,
             "calls": old.calls + new.calls,
             "usd": old.usd + new.usd,
+            "notes": tuple(dict.fromkeys((*old.notes, *new.notes))),
+            "unverified": old.unverified + new.unverified,
             "parked": new.parked if new.books.skipped else None,
         }
     )

@@ -25,9 +25,9 @@ from tasks.costs import run_cost
 from tasks.counterfactual import counterfactual
 from tasks.interruption import INTERRUPTION, TOLD_TO_STOP
 from tasks.jobs import JobError, expand
-from tasks.ladder import given_up
+from tasks.ladder import given_up, told_else, with_earlier
 from tasks.lanes import check_lanes, lane_notes, shards_at_once
-from tasks.ledger_rows import add_attempts, book_lost
+from tasks.ledger_rows import add_attempts, book_lost, mend_book
 from tasks.model_choice import models_for
 from tasks.planning import PLAN_FILE
 from tasks.progress import progress_of
@@ -112,7 +112,7 @@ def start_run(
     """Fix everything a run depends on and write its first manifest.
 
     A run id that the lake knows means going on with that run: its job, models and prices stay as
-    they were pinned, but for the budgets, which may be raised.
+    they were pinned, but for the budgets, which may be raised, and the place of the lake.
 
     Args:
         job: What is to run.
@@ -138,19 +138,19 @@ def start_run(
         if not is_replay:
             _check_resumable(lake, pinned)
         _check_keys(pinned.resolution, pinned.job, env)
-        _check_places(pinned.job.model_copy(update={"lake": job.lake}), pinned)
+        given = job.model_dump(include={"budget_usd", "monthly_budget_usd", "lake"})
+        kept = pinned.job.model_copy(update=given)
+        _check_places(kept, pinned)
+        mend_book(lake, kept, pinned.run_id, now)
         book_lost(lake, pinned.run_id)
-        caps = {
-            "budget_usd": job.budget_usd,
-            "monthly_budget_usd": job.monthly_budget_usd,
-        }
-        kept = pinned.job.model_copy(update=caps)
         status = pinned.status if is_replay else RunStatus.RUNNING
-        manifest = pinned.model_copy(update={"job": kept, "status": status})
+        notes = pinned.notes if is_replay else told_else(pinned.notes, given_up(pinned.shards))
+        manifest = pinned.model_copy(update={"job": kept, "status": status, "notes": notes})
     else:
         resolution = resolution or resolve_models(job, env, parent=parent)
         _check_places(job)
         certified = certified or calibrations_for(lake, job, resolution)
+        mend_book(lake, job, None, now)
         manifest = Manifest(
             run_id=run_id or new_run_id(now),
             job=job,
@@ -306,10 +306,11 @@ def _stages(manifest: Manifest, lake: Lake, backend: Backend) -> Manifest:
     write_manifest(lake, manifest)
     progress.enter("extract", ingested.books.done)
     shards: list[ShardResult] = []
+    before = manifest.shards
     start_workers(url, run_id, ingested.shards)
     try:
         for result in backend.extract(ingested.shards, url, run_id):
-            shards.append(result)
+            shards.append(with_earlier(result, before))
             for note in result.notes:  # said in another process, perhaps
                 progress.say(note)
     finally:

@@ -11,7 +11,7 @@ ever: its calls may have been billed. No clock has a say in that.
 """
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import sqlalchemy as sa
@@ -263,6 +263,22 @@ def hold(
     _save(connection, book, {draw.lease}, now)
     holds.book(connection, booked)
     return booked, grant
+
+
+def at_least(connection: sa.Connection, amounts: Mapping[str, int]) -> None:
+    """Book what is known from elsewhere to have been spent, where the book knows of less.
+
+    Args:
+        connection: The connection of a transaction that the caller has begun as the only writer.
+        amounts: What was spent at least, in units, by account.
+    """
+    for account, units in sorted(amounts.items()):
+        missing = units - taken(connection, account)
+        if missing > 0:
+            found = sa.select(ACCOUNTS.c.spent).where(ACCOUNTS.c.id == account)
+            spent = connection.execute(found).scalar_one_or_none() or 0
+            row = {"id": account, "spent": min(spent + missing, MOST_UNITS)}
+            connection.execute(upsert(ACCOUNTS, connection.dialect.name, "spent"), row)
 
 
 def leave(connection: sa.Connection, keeper: str) -> None:

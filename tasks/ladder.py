@@ -31,6 +31,22 @@ def given_up(shards: Iterable[ShardResult]) -> list[str]:
     return [*notes, *([left_out] if unverified else [])]
 
 
+def told_else(notes: Iterable[str], given_up: Collection[str]) -> tuple[str, ...]:
+    """The notes of a run but for those that say what it has given up."""
+    return tuple(note for note in notes if note not in given_up)
+
+
+def with_earlier(shard: ShardResult, before: Iterable[ShardResult]) -> ShardResult:
+    """A shard with the verifications that earlier passes over its run have left out of it.
+
+    Records that such a pass has accepted stay as they are, whatever money there is now.
+    """
+    if not shard.reused:
+        return shard
+    left_out = sum(old.unverified for old in before if old.shard == shard.shard)
+    return shard.model_copy(update={"unverified": shard.unverified + left_out})
+
+
 class Purse(Protocol):
     """What the ladder asks of `llms.budget.Budget`."""
 

@@ -9,8 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from llms.responses import ResponseStore
+from llms.spend import at_least, month_account, run_account, units_at_most
+from schemas.job import Job
 from schemas.ledger import Attempt
 from schemas.tables import ATTEMPTS
+from storage.manifests import list_runs
 from storage.store import Lake
 from tasks.runtime import responses_url
 
@@ -40,12 +43,57 @@ def requests_of(lake: Lake, run_id: str, stage: str) -> set[str]:
 
 
 def spent_usd(lake: Lake, run_ids: Collection[str]) -> dict[str, float]:
-    """What each run has spent, by the response store's durable book."""
-    store = ResponseStore(responses_url(lake))
-    try:
-        return {run_id: store.spent(run_id) for run_id in run_ids}
-    finally:
-        store.close()
+    """What each run has spent, by the response store's durable book and by its ledger."""
+    with ResponseStore(responses_url(lake)) as store:
+        return {run_id: max(store.spent(run_id), _written_usd(lake, run_id)) for run_id in run_ids}
+
+
+def mend_book(lake: Lake, job: Job, run_id: str | None, now: datetime) -> None:
+    """Have the book know what the ledger knows, where the response store was replaced by a new one.
+
+    Moved away because it was damaged, or never there on this machine, it would grant a cap a second
+    time. Call it before a run begins or goes on.
+
+    Args:
+        lake: The lake, whose ledger counts.
+        job: The job; its month is looked at if that has a cap and the book knows nothing of it.
+        run_id: The run that goes on; null for one that begins.
+        now: The time of day.
+    """
+    if run_id is None and job.monthly_budget_usd is None:
+        return
+    with ResponseStore(responses_url(lake)) as store:
+        amounts: dict[str, int] = {}
+        if run_id is not None:
+            amounts[run_account(run_id)] = units_at_most(_written_usd(lake, run_id))
+        month = month_account(job.name, f"{now:%Y-%m}")
+        if job.monthly_budget_usd is not None and not store.taken(month):
+            amounts[month] = units_at_most(_month_usd(lake, job.name, now))
+        if any(amounts.values()):
+            store.change(lambda connection, _: at_least(connection, amounts))
+
+
+def _month_usd(lake: Lake, job: str, now: datetime) -> float:
+    """What all runs of a job have spent in the month of `now`, by the ledger of the lake."""
+    begun = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    runs = [
+        manifest.run_id
+        for manifest in list_runs(lake)
+        if manifest.job.name == job
+        and (manifest.finished_at is None or manifest.finished_at >= begun)
+    ]
+    return sum(_written_usd(lake, run_id, since=begun) for run_id in runs)
+
+
+def _written_usd(lake: Lake, run_id: str, since: datetime | None = None) -> float:
+    """What the ledger of a run says it has spent, from some time on."""
+    written = 0.0
+    for path in lake.find(f"attempts/{run_id}", ".parquet"):
+        table = lake.read_table(path, ["usd", "started_at"])
+        if since is not None:
+            table = table.filter(pc.greater_equal(table.column("started_at"), since))
+        written += pc.sum(table.column("usd")).as_py() or 0.0
+    return written
 
 
 def book_lost(lake: Lake, run_id: str) -> float:
@@ -54,9 +102,7 @@ def book_lost(lake: Lake, run_id: str) -> float:
     The rows of its ledger were in its memory, the money is in the durable book: the difference
     keeps both in agreement. Call it before a run goes on, not while it is under way.
     """
-    written = 0.0
-    for path in lake.find(f"attempts/{run_id}", ".parquet"):
-        written += pc.sum(lake.read_table(path, ["usd"]).column("usd")).as_py() or 0.0
+    written = _written_usd(lake, run_id)
     with ResponseStore(responses_url(lake)) as store:
         # Whoever gets the answers of requests that lie in a batch will book what they cost.
         lost = store.spent(run_id) - store.held(run_id) - written

@@ -159,6 +159,8 @@ def _set_aside(work: Work, error: CallError, runtime: Runtime) -> None:
 
 def _count(work: Work, runtime: Runtime) -> None:
     """Count a document as finished, once it is known what becomes of it."""
+    progress = progress_of(runtime.manifest.run_id)
+    progress.spend(runtime.budget.spent_usd)
     if not work.is_counted and work.unanswered is None:
         work.is_counted = True
-        progress_of(runtime.manifest.run_id).advance(1, 1 if work.failure else 0)
+        progress.advance(1, 1 if work.failure else 0)

@@ -9,6 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
+from llms.simulator.scenario import Scenario
+from llms.simulator.server import serve
+from tests.small_runs import invoices
+
 ROOT = Path(__file__).resolve().parent.parent
 DEPLOYMENTS = yaml.safe_load((ROOT / "deployments/prefect.yaml").read_text())["deployments"]
 
@@ -150,6 +154,40 @@ class TestAgainstARealServer:
         failed = [run["state"]["message"] for run in runs if run["state_type"] == "FAILED"]
         assert failed == [out.splitlines()[-1]]
         assert not (tmp_path / "lake").exists()
+
+    def test_what_is_given_up_for_want_of_money_is_logged_and_an_artifact(
+        self, prefect_server: Any, tmp_path: Path
+    ) -> None:
+        code = (
+            "from flows import prefect_settings; prefect_settings.apply_defaults()\n"
+            "import os, sys\n"
+            "from flows.pipeline import run_flow\n"
+            "from schemas.job import Job\n"
+            "from tests.small_runs import run\n"
+            "folder, os.environ['OPENAI_BASE_URL'] = sys.argv[1:]\n"
+            "os.environ['OPENAI_API_KEY'] = 'any'\n"
+            "usual = {'source': {'path': folder + '/docs'}, 'types': ['invoice'],\n"
+            "    'profile': 'openai', 'concurrency': 2, 'verify': {'share': 0}}\n"
+            "whole = run(Job(lake=folder + '/whole', **usual), os.environ)\n"
+            "cap = 0.7 * whole.usd\n"
+            "short = run_flow(Job(lake=folder + '/short', budget_usd=cap, **usual), None, None)\n"
+            "print(short.model_dump_json())\n"
+        )
+        invoices(tmp_path / "docs", 40)
+
+        with serve(Scenario.of({"answers": "offline"})) as provider:
+            out = prefect_server.run("python", "-c", code, str(tmp_path), provider.url)
+
+        done = json.loads(out.splitlines()[-1])
+        (note,) = [note for note in done["notes"] if "the run may be parked" in note]
+        runs = self.call(prefect_server, "POST", "/flow_runs/filter", {})
+        (run,) = [one for one in runs if one["state_name"] == "Parked"]
+        mine = {"logs": {"flow_run_id": {"any_": [run["id"]]}}}
+        logs = self.call(prefect_server, "POST", "/logs/filter", mine)
+        assert [line["level"] for line in logs if line["message"] == note] == [30]
+        artifacts = self.call(prefect_server, "POST", "/artifacts/filter", {})
+        (listed,) = [a for a in artifacts if a["key"] == "notes" and a["flow_run_id"] == run["id"]]
+        assert f"* {note}" in listed["data"].splitlines()
 
 
 @pytest.mark.slow

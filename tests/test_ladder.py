@@ -252,3 +252,21 @@ class TestRun:
         assert any("the run may be parked" in note for note in parked.notes)
         assert (done.status, done.extracted, paid.paid_twice()) == (RunStatus.DONE, 40, 0)
         assert done.usd == pytest.approx(whole.usd)
+        assert not [note for note in done.notes if "are left and" in note]
+
+    def test_with_more_money_only_what_is_still_true_is_told(
+        self, tmp_path: Path, paid: PaidProvider
+    ) -> None:
+        all_of_it = {"verify": {"share": 1.0}}
+        whole = self.run(self.job(tmp_path, "free", **all_of_it), paid)
+        job = self.job(tmp_path, "short", budget_usd=0.6 * whole.usd, **all_of_it)
+
+        parked = self.run(job, paid)
+        done = self.run(job.model_copy(update={"budget_usd": 10 * whole.usd}), paid)
+
+        assert (parked.status, done.status) == (RunStatus.PARKED, RunStatus.DONE)
+        assert any("there are fewer of them" in note for note in parked.notes)
+        checks = self.ledger(done).filter(pl.col("stage") == "verify")["doc_id"].n_unique()
+        assert 0 < checks < 40
+        told = f"for want of money, {40 - checks} verifications that were due were left out"
+        assert [note for note in done.notes if note not in whole.notes] == [told]

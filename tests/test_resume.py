@@ -17,6 +17,8 @@ from tasks.extract import extract_shard
 from tasks.ingest import ShardRef
 from tasks.interruption import INTERRUPTION
 from tasks.jobs import JobError
+from tasks.ledger_rows import spent_usd
+from tasks.progress import progress_of
 from tasks.verification import verify_run
 from tests.small_runs import (
     SECRET,
@@ -71,6 +73,23 @@ class TestResume:
         assert 0 < parked.usd == parked.records_usd
         assert (done.status, done.extracted, paid.paid_twice()) == (RunStatus.DONE, 6, 0)
         assert verify_run(Lake(done.lake), "night").ok
+
+    def test_a_lake_that_was_moved_is_gone_on_with_where_it_is(
+        self, tmp_path: Path, paid: PaidProvider
+    ) -> None:
+        job = make_job(
+            invoices(tmp_path / "docs", 6), shard_size=2, profile="openai", budget_usd=0.02
+        )
+        parked = run(job, paid.ENV, run_id="night")
+        moved = Path(job.lake).rename(tmp_path / "elsewhere")
+
+        more = job.model_copy(update={"lake": str(moved), "budget_usd": 5.0})
+        done = run(more, paid.ENV, run_id="night")
+
+        assert (parked.status, done.status) == (RunStatus.PARKED, RunStatus.DONE)
+        assert (done.extracted, paid.paid_twice()) == (6, 0)
+        assert (done.lake, Path(job.lake).exists()) == (str(moved), False)
+        assert verify_run(Lake(str(moved)), "night").ok
 
     def test_lost_outcomes_are_filled_from_the_response_store(
         self, tmp_path: Path, paid: PaidProvider
@@ -204,6 +223,41 @@ class TestMoney:
         assert all(usd <= cap + 1e-9 for usd, cap in spent)
         assert done.usd == pytest.approx(done.records_usd)
         assert verify_run(Lake(done.lake), "night").ok
+
+    @pytest.mark.parametrize("cap", ["budget_usd", "monthly_budget_usd"])
+    def test_a_store_that_was_moved_away_grants_no_cap_a_second_time(
+        self, tmp_path: Path, paid: PaidProvider, cap: str
+    ) -> None:
+        job = make_job(invoices(tmp_path / "docs", 8), shard_size=2, profile="openai")
+        job = job.model_copy(update={cap: 0.02})
+        parked = run(job, paid.ENV, run_id="night")
+        asked = len(paid.asked)
+        for file in Path(job.lake).glob("responses.db*"):
+            file.unlink()
+
+        again = run(job, paid.ENV, run_id="night")
+        other = run(job, paid.ENV, run_id="next")
+
+        assert 0 < parked.usd <= 0.02
+        assert (again.status, again.usd) == (RunStatus.PARKED, pytest.approx(parked.usd))
+        spent = spent_usd(Lake(job.lake), ["night"])["night"]
+        assert spent == pytest.approx(parked.usd)
+        if cap == "monthly_budget_usd":
+            assert (other.status, len(paid.asked)) == (RunStatus.PARKED, asked)
+
+    def test_what_is_spent_shows_while_a_shard_is_under_way(
+        self, tmp_path: Path, paid: PaidProvider
+    ) -> None:
+        job = make_job(
+            invoices(tmp_path / "docs", 6), shard_size=6, profile="openai", concurrency=1
+        )
+        shown: list[float] = []
+        paid.refusal = lambda _: shown.append(progress_of("shown").usd)
+
+        done = run(job, paid.ENV, run_id="shown")
+
+        assert shown == sorted(shown)
+        assert shown[0] == 0.0 < shown[-1] <= done.usd
 
     def test_a_budget_of_nothing_sends_nothing(self, tmp_path: Path, paid: PaidProvider) -> None:
         job = make_job(invoices(tmp_path / "docs", 2), profile="openai", budget_usd=0)
