@@ -5,13 +5,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from llms.failures import StoreError
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 HINT = "sqlite:///path/to/responses.db or postgresql://user:password@host/database"
 
@@ -230,6 +232,9 @@ class _PostgresSession:
     """
 
     def __init__(self, url: sa.URL, is_reader: bool) -> None:
+        # Imported here: every process pays for it, and few have PostgreSQL.
+        from sqlalchemy.ext.asyncio import create_async_engine
+
         self._loop = asyncio.new_event_loop()
         settings = {
             "application_name": "docmill",
@@ -252,7 +257,7 @@ class _PostgresSession:
             self._loop.close()
             raise
 
-    async def _connect(self) -> AsyncConnection:
+    async def _connect(self) -> "AsyncConnection":
         return await self._engine.connect()
 
     def run(self, work: Callable[[sa.Connection], T]) -> T:

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from typing import Any
 
-from llms.offline.helper import answer_alone
+from llms.cores import share_cores
 from storage.store import Lake
 from tasks.extract import extract_shard
 from tasks.ingest import ShardRef
@@ -48,7 +48,7 @@ class _Post:
     def work(self) -> None:
         mine = self._assignment
         restore(mine.keys)
-        answer_alone()
+        share_cores()
         try:
             runtime = runtime_of(mine.lake_url, mine.run_id, sharers=mine.processes)
         except BaseException as error:

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any
 
-from llms.offline.helper import usable_cores
+from llms.cores import usable_cores
 from schemas.job import Job
 from schemas.manifest import Manifest, ShardResult
 from storage.manifests import read_manifest

@@ -25,7 +25,7 @@ Post = Callable[[bytes], Awaitable[httpx2.Response]]
 
 @pytest.fixture(autouse=True)
 def _two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(helper_module, "usable_cores", lambda: 2)
+    monkeypatch.setattr(helper_module, "free_cores", lambda: 2)
 
 
 def make_body(number: int = 1, model: str = QUICK) -> bytes:
@@ -113,7 +113,7 @@ def test_a_small_run_starts_no_helper() -> None:
 
 
 def test_a_machine_with_one_core_starts_no_helper(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(helper_module, "usable_cores", lambda: 1)
+    monkeypatch.setattr(helper_module, "free_cores", lambda: 1)
 
     async def use(transport: OfflineTransport, post: Post) -> None:
         await post(make_body())

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import httpx2
 
+from llms.cores import free_cores
 from llms.offline.app import CHAT, PROCESSING_MS, create_app, respond
 
 HELP_AFTER = 300
@@ -36,15 +37,6 @@ _ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "PYTHONHOME", "SYSTEMROOT")
 
 _ASKED = struct.Struct("!I")
 _ANSWERED = struct.Struct("!HdI")
-
-
-_alone = False
-
-
-def answer_alone() -> None:
-    """Start no helper in this process: it is one of several that keep the cores busy."""
-    global _alone
-    _alone = True
 
 
 class Answered(NamedTuple):
@@ -70,7 +62,7 @@ class OfflineTransport(httpx2.AsyncBaseTransport):
         self, *, help_after: int | None = HELP_AFTER, patience_s: float = _PATIENCE_S
     ) -> None:
         self._here = httpx2.ASGITransport(app=create_app())
-        self._help_after = help_after if usable_cores() > 1 and not _alone else None
+        self._help_after = help_after if free_cores() > 1 else None
         self._patience_s = patience_s
         self._asked = 0
         self.helper: Helper | None = None
@@ -210,9 +202,3 @@ def serve(channel: str) -> None:
             except OSError:
                 return
 
-
-def usable_cores() -> int:
-    """How many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
