@@ -42,9 +42,11 @@ from tasks.stages import (
     analyze_run,
     extract_shard,
     ingest_run,
+    prepare_analysis,
     report_run,
 )
-from tasks.worker_processes import WorkerError, close_workers, start_workers, workers_of
+from tasks.worker_link import WorkerError
+from tasks.worker_processes import close_workers, start_workers, workers_of
 
 USER_ERRORS = (JobError, SourceError, LakeError, LlmError, BooksError, WorkerError)
 """What a user can cause or mend: told in one sentence, never as a traceback."""
@@ -264,6 +266,7 @@ def run_pipeline(manifest: Manifest, backend: Backend) -> RunSummary:
             stages = replayed if manifest.retry else _stages
             manifest = stages(manifest, lake, backend)
         finally:
+            close_workers(manifest.job.lake, manifest.run_id)
             left = close_runtime(manifest.job.lake, manifest.run_id)
             if left:
                 add_attempts(lake, lake.attempts(manifest.run_id, "unclaimed"), left)
@@ -307,9 +310,11 @@ def _stages(manifest: Manifest, lake: Lake, backend: Backend) -> Manifest:
     progress.enter("extract", ingested.books.done)
     shards: list[ShardResult] = []
     before = manifest.shards
-    start_workers(url, run_id, ingested.shards)
+    has_workers = start_workers(url, run_id, ingested.shards) is not None
     try:
         for result in backend.extract(ingested.shards, url, run_id):
+            if has_workers and not shards:
+                prepare_analysis()
             shards.append(with_earlier(result, before))
             for note in result.notes:  # said in another process, perhaps
                 progress.say(note)

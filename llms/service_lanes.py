@@ -147,6 +147,12 @@ class Lanes:
             return nullcontext()
         return self._online
 
+    def widen(self, places: int) -> None:
+        """Let so many more requests be in flight outside of batches."""
+        if self._online is not None:
+            for _ in range(places):
+                self._online.release()
+
     def answered(self, lane: Lane, key: str) -> None:
         """Note that a request of a lane has been answered, whatever the answer."""
         if lane is Lane.BATCH:

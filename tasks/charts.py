@@ -149,6 +149,11 @@ def draw(chart: Chart, name: str) -> str:
     return svg
 
 
+def start_engine() -> None:
+    """Have the JavaScript engine started, which takes far longer than a drawing."""
+    svg_of({"mark": "point", "data": {"values": []}})
+
+
 def svg_of(spec: dict[str, Any]) -> str:
     """A Vega-Lite specification, drawn as SVG."""
     # Imported here: it starts a JavaScript engine, and what has no pictures needs none.

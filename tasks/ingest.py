@@ -64,6 +64,7 @@ def ingest(
     *,
     now: Callable[[], datetime],
     progress: Callable[[int], None] | None = None,
+    stored: Callable[[int], None] | None = None,
     again: Mapping[str, str | None] | None = None,
 ) -> IngestResult:
     """Find the documents of a job, parse those that the lake does not hold yet, and shard them.
@@ -78,6 +79,7 @@ def ingest(
         run_id: The run that the list of sources and the dead letters belong to.
         now: The time that parsed documents are stamped with.
         progress: Told how many more documents are finished, whatever became of them.
+        stored: Told how many documents a new shard holds, once it is in the lake.
         again: Read nothing but these, of which the run could not read anything before: their id,
             where their bytes could be had, by their path. What else the run has found stays, and
             only shards with documents of these are returned.
@@ -87,7 +89,12 @@ def ingest(
         SandboxError: no parser process can be started.
         LakeError: the lake cannot be read or written.
     """
-    return _Ingest(job, lake, run_id, now, progress or (lambda count: None), again).run()
+    told = progress or _tell_nobody, stored or _tell_nobody
+    return _Ingest(job, lake, run_id, now, *told, again).run()
+
+
+def _tell_nobody(_count: int) -> None:
+    pass
 
 
 class _Ingest:
@@ -98,11 +105,12 @@ class _Ingest:
         run_id: str,
         now: Callable[[], datetime],
         progress: Callable[[int], None],
+        stored: Callable[[int], None],
         again: Mapping[str, str | None] | None,
     ) -> None:
         self._again = again
         self._job, self._lake, self._run_id = job, lake, run_id
-        self._now, self._progress = now, progress
+        self._now, self._progress, self._stored = now, progress, stored
         tried = frozenset(filter(None, again.values())) if again else frozenset[str]()
         self._index = DocumentIndex.of_lake(lake, job, but=tried)
         self._shard: list[dict[str, Any]] = []
@@ -183,6 +191,7 @@ class _Ingest:
         path = self._lake.documents(self._job.name, name)
         self._lake.write_rows(path, self._shard, DOCUMENTS)
         self._index.store(self._shard_rows, name, path)
+        self._stored(len(self._shard))
         self._shard, self._shard_rows, self._shard_chars = [], [], 0
 
     def _give_up(self, found: Found, row: int, sha256: str, problem: Unreadable) -> None:

@@ -51,13 +51,16 @@ class Runtime:
     so that limits, budget, connections and requests in flight are shared by all of them.
     """
 
-    def __init__(self, manifest: Manifest, lake: Lake, *, sharers: int = 1) -> None:
+    def __init__(
+        self, manifest: Manifest, lake: Lake, *, sharers: int = 1, places: int | None = None
+    ) -> None:
         """Open the response store and start the loop; no request is sent yet.
 
         Args:
             manifest: The run.
             lake: Where it is.
-            sharers: Processes that share the documents which the job allows to be in flight.
+            sharers: Processes that share the documents of the run.
+            places: Requests that this one may have in flight; null for all that the job allows.
 
         Raises:
             StoreError: The response store cannot be used.
@@ -67,6 +70,7 @@ class Runtime:
         self.manifest = manifest
         self.lake = lake
         self._sharers = sharers
+        self._places = places or manifest.job.concurrency
         self.answered_at = 0.0
         self.suspended: frozenset[str] = frozenset()
         self.store = ResponseStore(responses_url(lake))
@@ -101,8 +105,8 @@ class Runtime:
         job = self.manifest.job
         providers = providers_of(self.manifest.resolution, os.environ, job.providers)
         plan, _ = plan_lanes(self.manifest, providers, self.store, now=time.time())
-        plan = replace(plan, online=-(-job.concurrency // self._sharers))
-        lanes = Lanes(
+        plan = replace(plan, online=self._places)
+        self._lanes = lanes = Lanes(
             plan, providers, store=self.store, run_id=self.manifest.run_id, budget=self.budget
         )
         client = Client(
@@ -129,8 +133,17 @@ class Runtime:
             shift=lanes.shift,
             tell=progress_of(self.manifest.run_id).say,
         )
-        documents = -(-documents_at_once(job, plan) // self._sharers)
-        return client, asyncio.Semaphore(documents), ladder
+        documents = documents_at_once(job, plan) * self._places
+        return client, asyncio.Semaphore(-(-documents // job.concurrency)), ladder
+
+    def widen(self, places: int) -> None:
+        """Let so many more requests be in flight, and as many documents more be in work."""
+        self._loop.call_soon_threadsafe(self._widen, places)
+
+    def _widen(self, places: int) -> None:
+        self._lanes.widen(places)
+        for _ in range(places):
+            self.documents_in_flight.release()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on the shared loop and wait for it; call it from any other thread."""
@@ -261,16 +274,20 @@ _runtimes: dict[tuple[str, str], Runtime] = {}
 _lock = threading.Lock()
 
 
-def runtime_of(lake_url: str, run_id: str, *, sharers: int = 1) -> Runtime:
+def runtime_of(
+    lake_url: str, run_id: str, *, sharers: int = 1, places: int | None = None
+) -> Runtime:
     """The runtime of a run in this process, started on first use from the run's manifest.
 
-    `sharers` is for who uses it first, see `Runtime`.
+    `sharers` and `places` are for who uses it first, see `Runtime`.
     """
     with _lock:
         key = (lake_url, run_id)
         if key not in _runtimes:
             lake = Lake(lake_url)
-            _runtimes[key] = Runtime(read_manifest(lake, run_id), lake, sharers=sharers)
+            _runtimes[key] = Runtime(
+                read_manifest(lake, run_id), lake, sharers=sharers, places=places
+            )
         return _runtimes[key]
 
 

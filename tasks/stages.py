@@ -1,6 +1,8 @@
 """The four stages as functions of paths: what a thread, a Prefect task or a test calls."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
+from threading import Thread
 
 from llms.failures import CallError
 from schemas.manifest import Manifest, ShardResult
@@ -8,6 +10,7 @@ from storage.manifests import read_manifest, write_manifest
 from storage.store import Lake
 from tasks import extract
 from tasks.analysis import AnalysisResult, analyze
+from tasks.charts import start_engine
 from tasks.dead_letters import INGEST, dead_letters, meant
 from tasks.ingest import IngestResult, ShardRef, ingest
 from tasks.insights import STAGE as INSIGHTS
@@ -18,7 +21,7 @@ from tasks.report import write_report
 from tasks.runtime import Runtime, runtime_of
 from tasks.shadow import STAGE as SHADOW
 from tasks.shadow import shadow_run
-from tasks.worker_processes import workers_of
+from tasks.worker_processes import recruit, workers_of
 
 __all__ = ["AnalysisResult", "IngestResult", "ShardRef", "ShardResult"]
 
@@ -46,6 +49,13 @@ def ingest_run(lake_url: str, run_id: str) -> IngestResult:
         INTERRUPTION.check()
         progress.advance(count)
 
+    sizes: list[int] = []
+
+    def stored(count: int) -> None:
+        sizes.append(count)
+        if manifest.retry is None:
+            recruit(manifest.job, lake_url, run_id, sum(sizes), len(sizes))
+
     again = None
     if manifest.retry is not None:
         letters = meant(dead_letters(lake, run_id), manifest.retry)
@@ -56,6 +66,7 @@ def ingest_run(lake_url: str, run_id: str) -> IngestResult:
         run_id,
         now=lambda: datetime.now(UTC),
         progress=advance,
+        stored=stored,
         again=again,
     )
     progress.advance(0, sum(result.books.failed.values()))
@@ -80,6 +91,20 @@ def extract_shard(ref: ShardRef, lake_url: str, run_id: str) -> ShardResult:
     except CallError as error:
         _stopped[run_id] = error
         raise
+
+
+def prepare_analysis() -> None:
+    """Load in the background what analysis and report need, while other processes extract."""
+
+    def load() -> None:
+        # Whoever needs what cannot be loaded says so then.
+        with suppress(Exception):
+            import duckdb  # noqa: F401
+            import openai  # noqa: F401
+
+            start_engine()
+
+    Thread(target=load, name="docmill-prepare", daemon=True).start()
 
 
 def analyze_run(lake_url: str, run_id: str) -> AnalysisResult:

@@ -22,7 +22,7 @@ from tasks.key_ring import restore
 from tasks.ledger_rows import add_attempts
 from tasks.progress import progress_of
 from tasks.runtime import close_runtime, runtime_of
-from tasks.worker_processes import STOP, Answer, Assignment, Counts
+from tasks.worker_link import STOP, Answer, Assignment, Counts, More
 
 _TELL_S = 0.25
 """How often the process that hands out the work is told how far this one is."""
@@ -35,6 +35,8 @@ def serve(channel: int) -> None:
         signal.signal(name, signal.SIG_IGN)
     signal.signal(STOP, lambda *_: INTERRUPTION.ask())
     _Post(Connection(channel)).work()
+    # All is written: taking the interpreter apart would take longer than a hundred documents.
+    os._exit(0)
 
 
 class _Post:
@@ -50,7 +52,9 @@ class _Post:
         restore(mine.keys)
         share_cores()
         try:
-            runtime = runtime_of(mine.lake_url, mine.run_id, sharers=mine.processes)
+            runtime = runtime_of(
+                mine.lake_url, mine.run_id, sharers=mine.processes, places=mine.places
+            )
         except BaseException as error:
             self._send(Answer(0, error=_portable(error)))
             return
@@ -60,8 +64,10 @@ class _Post:
         telling.start()
         with ThreadPoolExecutor(mine.shards_at_once, thread_name_prefix="shard") as threads:
             while (order := self._receive()) is not None:
-                number, ref = order
-                threads.submit(self._extract, number, ref)
+                if isinstance(order, More):
+                    runtime.widen(order.places)
+                else:
+                    threads.submit(self._extract, *order)
         self._over.set()
         telling.join()
         left = close_runtime(mine.lake_url, mine.run_id)

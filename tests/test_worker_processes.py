@@ -17,7 +17,7 @@ from llms.simulator.server import Listening, serve
 from schemas.job import Job
 from schemas.manifest import RunStatus, RunSummary
 from storage.store import Lake
-from tasks import key_ring, worker_processes
+from tasks import key_ring, worker_link, worker_processes
 from tasks.progress import Progress, progress_of
 from tasks.runtime import responses_url
 from tasks.stages import ingest_run
@@ -168,14 +168,14 @@ def test_a_key_out_of_a_secret_block_reaches_workers_and_no_command_line(
     monkeypatch.setattr(key_ring, "_fetched", {})
     key_ring.keep("the-key", SECRET)
     started: list[str] = []
-    start = worker_processes._started
+    start = worker_link._started
 
     def noted(channel: int) -> object:
         process = start(channel)
         started.append(repr(process.args) + repr(sorted(os.environ.items())))
         return process
 
-    monkeypatch.setattr(worker_processes, "_started", noted)
+    monkeypatch.setattr(worker_link, "_started", noted)
     job = a_job(
         tmp_path, 2, providers={"openai": {"base_url": provider.url, "key_block": "the-key"}}
     )
@@ -203,7 +203,7 @@ def test_what_stops_a_worker_stops_the_run_in_one_sentence(
 def test_workers_that_keep_dying_end_the_run_in_one_sentence(
     tmp_path: Path, provider: Listening, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker_processes, "_BOOT", "import os; os._exit(9)")
+    monkeypatch.setattr(worker_link, "_BOOT", "import os; os._exit(9)")
 
     done = run(a_job(tmp_path, 2))
 

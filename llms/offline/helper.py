@@ -201,4 +201,3 @@ def serve(channel: str) -> None:
                 stream.flush()
             except OSError:
                 return
-
