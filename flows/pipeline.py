@@ -21,7 +21,7 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from flows.backend import results_of
 from flows.console import interruptible, money
 from flows.provider_keys import fetch_keys
-from flows.views import money_range, times_range
+from flows.views import money_range, times_range, unconfirmed
 from flows.wiring import USER_ERRORS, run_pipeline, start_run, summary, window
 from schemas.job import Job
 from schemas.manifest import RunStatus, RunSummary, ShardResult
@@ -193,7 +193,7 @@ def _publish(done: RunSummary) -> None:
     """Show the money, the notes and the report as artifacts of the flow run."""
     strong = money_range(done.baseline_plain_usd, done.baseline_usd)
     rows: list[dict[str, Any]] = [
-        {"figure": "spent by this run", "value": money(done.usd)},
+        {"figure": "spent by this run", "value": money(done.usd) + unconfirmed(done)},
         {"figure": "cost of these records", "value": money(done.records_usd)},
         {"figure": f"the same on one strong model, {done.baseline_model}", "value": strong},
     ]

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from flows.console import money, print_json
-from schemas.manifest import BackfillSummary, Books, Manifest, RunStatus, RunSummary
+from schemas.manifest import BackfillSummary, Books, Cost, Manifest, RunStatus, RunSummary
 from schemas.roles import Role
 from storage.manifests import shown_status
 from storage.store import Lake
@@ -29,7 +29,7 @@ def summary_lines(done: RunSummary) -> Iterator[str]:
         f"{done.documents} documents = {done.extracted} extracted + {done.failed} failed "
         f"+ {done.skipped} skipped{unreached}{reused}, in {done.seconds:.1f} s"
     )
-    yield f"spent {money(done.usd)} on {done.calls} calls; {_compared(done)}"
+    yield f"spent {money(done.usd)} on {done.calls} calls{unconfirmed(done)}; {_compared(done)}"
     if done.counterfactual is not None:
         yield f"measured  {measured_words(done.counterfactual)}"
     for note in done.notes:
@@ -40,6 +40,13 @@ def summary_lines(done: RunSummary) -> Iterator[str]:
     # A run that failed goes on as well, once what it failed over is mended.
     what = "verify" if done.status is RunStatus.DONE else "resume"
     yield f"{what:10}docmill {what} {done.run_id} --lake {done.lake}"
+
+
+def unconfirmed(cost: Cost | RunSummary) -> str:
+    """How much of what was spent is an upper bound, as words to follow it; may be empty."""
+    if not cost.unconfirmed_usd:
+        return ""
+    return f" ({money(cost.unconfirmed_usd)} of it at most: calls whose bill is not known)"
 
 
 def _compared(done: RunSummary) -> str:
@@ -117,7 +124,7 @@ def show_run(manifest: Manifest, lake: Lake, *, as_json: bool) -> None:
     print(f"  extract  {_books(manifest.extract)}")
     cost = manifest.cost
     print(
-        f"  spent {money(cost.usd)} on {cost.calls} calls; these records cost "
+        f"  spent {money(cost.usd)} on {cost.calls} calls{unconfirmed(cost)}; these records cost "
         f"{money(cost.records_usd)}"
     )
     strong = manifest.resolution.baseline

@@ -91,6 +91,8 @@ class Cost(BaseModel):
 
     Attributes:
         usd: Spent by this run.
+        unconfirmed_usd: The part of `usd` that is the worst case of calls whose bill nobody knows:
+            broken off, timed out, or in flight at a kill. Null in runs of before there was this.
         records_usd: What the answers behind this run's records cost, whenever they were paid.
         baseline_usd: The same documents, one call each, on the one strong model; null if unpriced.
         baseline_plain_usd: The same, should that model answer without thinking.
@@ -105,6 +107,7 @@ class Cost(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     usd: float = 0.0
+    unconfirmed_usd: float | None = None
     records_usd: float = 0.0
     baseline_usd: float | None = None
     baseline_plain_usd: float | None = None
@@ -175,6 +178,9 @@ class RunSummary(BaseModel):
     skipped: int
     reused: int
     usd: float
+    unconfirmed_usd: float | None = Field(
+        description="The part of `usd` that is the worst case of calls whose bill nobody knows."
+    )
     records_usd: float
     baseline_usd: float | None
     baseline_plain_usd: float | None

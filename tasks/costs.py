@@ -11,6 +11,7 @@ from storage.store import Lake
 INSIGHTS_STAGE = "insights"
 """Stage of the calls that belong to no document."""
 
+_OF_ATTEMPTS = ["stage", "usd", "usd_is_upper_bound", "stored_usd", "from_store"]
 _SUMMED = ["usd", "baseline_usd", "baseline_plain_usd", "projected_usd"]
 
 
@@ -30,7 +31,7 @@ def run_cost(lake: Lake, manifest: Manifest, shards: Sequence[ShardResult]) -> C
             if table.column(column).null_count:
                 unknown.add(column)
             records[column] += pc.sum(table.column(column)).as_py() or 0.0
-    usd, calls, insights = _spent(lake, manifest.run_id)
+    usd, unconfirmed, calls, insights = _spent(lake, manifest.run_id)
     baseline, plain = (
         None if name in unknown else records[name]
         for name in ("baseline_usd", "baseline_plain_usd")
@@ -43,6 +44,7 @@ def run_cost(lake: Lake, manifest: Manifest, shards: Sequence[ShardResult]) -> C
     paid = 0.0 if is_parked else projected if projected is not None else records_usd
     return Cost(
         usd=usd,
+        unconfirmed_usd=unconfirmed,
         records_usd=records_usd,
         baseline_usd=baseline,
         baseline_plain_usd=plain,
@@ -58,14 +60,21 @@ def _documents_of(lake: Lake, run_id: str) -> pa.Array:
     return table.column("doc_id").unique().drop_null()
 
 
-def _spent(lake: Lake, run_id: str) -> tuple[float, int, float]:
-    """Spent by this run, requests it sent, and what the answers of the analysis once cost."""
-    usd, calls, insights = 0.0, 0, 0.0
+def _spent(lake: Lake, run_id: str) -> tuple[float, float, int, float]:
+    """Spent by this run, how much of it is an upper bound, requests it sent, and what the answers
+    of the analysis once cost.
+    """
+    usd, unconfirmed, calls, insights = 0.0, 0.0, 0, 0.0
     for path in lake.find(f"attempts/{run_id}", ".parquet"):
-        table = lake.read_table(path, ["stage", "usd", "stored_usd", "from_store"])
-        usd += pc.sum(table.column("usd")).as_py() or 0.0
+        table = lake.read_table(path, _OF_ATTEMPTS)
+        usd += _sum(table)
+        unconfirmed += _sum(table.filter(table.column("usd_is_upper_bound")))
         calls += pc.sum(pc.invert(table.column("from_store"))).as_py() or 0
         mine = table.filter(pc.equal(table.column("stage"), INSIGHTS_STAGE))
         # A stored answer has usd 0 and the price once paid beside it; a new one the reverse.
         insights += pc.sum(pc.max_element_wise(mine["usd"], mine["stored_usd"])).as_py() or 0.0
-    return usd, calls, insights
+    return usd, unconfirmed, calls, insights
+
+
+def _sum(table: pa.Table) -> float:
+    return pc.sum(table.column("usd")).as_py() or 0.0

@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flows.console import money
+from flows.views import summary_lines
 from schemas.manifest import Books, RunSummary
 from storage.manifests import read_manifest
 from storage.store import Lake
@@ -91,6 +93,9 @@ class TestMoney:
         assert float(lost["usd"]) == pytest.approx(done.usd)
         assert paid.paid_twice() == 0
         assert verify_run(lake, "night").ok
+        assert (done.unconfirmed_usd, again.unconfirmed_usd) == (0.0, pytest.approx(done.usd))
+        bound = f"({money(again.usd)} of it at most: calls whose bill is not known)"
+        assert [bound in "".join(summary_lines(one)) for one in (done, again)] == [False, True]
 
     def test_an_offline_run_costs_nothing_and_says_what_the_calls_would_have_cost(
         self, tmp_path: Path
