@@ -89,6 +89,13 @@ def test_a_rule_strikes_what_it_is_about(rule: dict[str, Any], expected: list[in
     assert struck(rule, NUMBERED) == expected
 
 
+def test_a_rule_takes_its_share_of_what_the_rules_before_it_have_left() -> None:
+    script = [{"fault": "refusal", "probability": 0.5}, {"fault": "hang", "probability": 0.2}]
+    bodies = [b"%d" % n for n in range(3000)]
+
+    assert len(struck({}, bodies, script=script)) / 3000 == pytest.approx(0.5 * 0.2, abs=0.02)
+
+
 def test_a_rule_can_end_with_the_first_attempts() -> None:
     assert struck({"attempts": 2}, [b"same"] * 4) == [1, 2]
 
