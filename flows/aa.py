@@ -9,6 +9,7 @@ import typer
 
 from flows.query_output import Form, errors_as_sentences, form_of, print_rows
 from llms.sql_console import MAX_ROWS, Console, QueryError, Table
+from schemas.counted import counted
 
 app = typer.Typer(
     add_completion=False,
@@ -61,8 +62,8 @@ def tables(json: Json = False, csv: Csv = False, markdown: Markdown = False) -> 
         count, kept = len(current.catalog.models), len(snapshot_files(folder))
         in_force = "" if current.info.name == EMBEDDED else f" of snapshot {current.info.name}"
         typer.echo(
-            f"\nllms: {count} models{in_force}. history: the embedded catalog and {kept} snapshots "
-            f"in {folder}.\n{current.catalog.attribution}"
+            f"\nllms: {counted(count, 'model')}{in_force}. history: the embedded catalog and "
+            f"{counted(kept, 'snapshot')} in {folder}.\n{current.catalog.attribution}"
         )
 
 

@@ -6,13 +6,21 @@ from prefect import flow
 from prefect.artifacts import create_table_artifact
 from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
-from prefect.states import Completed, Failed
+from prefect.states import Failed
 
+from flows.console import interruptible
 from flows.partition_runs import new_backfill_id, run_backfill
-from flows.pipeline import left_by, run_flow
+from flows.pipeline import (
+    final_state,
+    left_by,
+    let_interrupts_through,
+    run_flow,
+    without_interrupts_for_children,
+)
 from flows.wiring import USER_ERRORS
+from schemas.counted import counted
 from schemas.job import Backfill
-from schemas.manifest import BackfillSummary, RunStatus
+from schemas.manifest import BackfillSummary
 
 
 @flow(name="backfill", persist_result=False)
@@ -23,8 +31,10 @@ def backfill(plan: Backfill, backfill_id: str | None = None) -> Any:
         plan: The job, the span of time, and how it is cut.
         backfill_id: Go on with this backfill instead of starting a new one; leave it empty.
     """
+    let_interrupts_through()
     try:
-        done = run_backfill(plan, run_flow, backfill_id or new_backfill_id())
+        with interruptible():
+            done = run_backfill(plan, run_flow, backfill_id or new_backfill_id())
     except USER_ERRORS as error:
         return Failed(message=str(error), data=error)
     columns = {"run_id", "status", "documents", "extracted", "failed", "skipped", "reused", "usd"}
@@ -33,18 +43,15 @@ def backfill(plan: Backfill, backfill_id: str | None = None) -> Any:
     get_run_logger().info(
         "%s: %d runs, %d documents, $%.4f", done.status, len(done.runs), done.documents, done.usd
     )
-    data = done.model_dump(mode="json")
-    if done.status is RunStatus.DONE:
-        return Completed(message=f"{len(done.runs)} partitions done", data=data)
-    name = "Parked" if done.status is RunStatus.PARKED else "Failed"
-    return Failed(name=name, message=done.message or name, data=data)
+    return final_state(done, f"{counted(len(done.runs), 'partition')} done")
 
 
 def run_backfill_flow(plan: Backfill, backfill_id: str) -> BackfillSummary:
-    """Run the flow here and return its summary, whichever state it ends in.
+    """Run the flow as a command does and return its summary, whichever state it ends in.
 
     Raises:
         USER_ERRORS: A partition could not be started.
     """
-    state = cast("State[Any]", backfill(plan, backfill_id, return_state=True))
+    with without_interrupts_for_children():
+        state = cast("State[Any]", backfill(plan, backfill_id, return_state=True))
     return BackfillSummary.model_validate(left_by(state))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.console import fail, money, print_json
+from schemas.counted import counted
 
 if TYPE_CHECKING:
     from llms.response_upkeep import Kept, RunUse, Selection
@@ -82,7 +83,10 @@ def stats(lake: LakeOption = "lake", as_json: JsonOption = False) -> None:
             f"runs  {len(runs)} use it" + (f", the newest {_MOST_RUNS}:" * bool(runs[_MOST_RUNS:]))
         )
     for run in runs[:_MOST_RUNS]:
-        print(f"  {run.run_id} of {run.job}: paid {money(run.usd)} for {run.answers:,} answers")
+        print(
+            f"  {run.run_id} of {run.job}: paid {money(run.usd)} for "
+            f"{counted(run.answers, 'answer')}"
+        )
     if still_open:
         print(_kept_for(still_open))
 
@@ -245,8 +249,10 @@ def _figures(held: "Kept") -> str:
     span = f"{datetime.fromtimestamp(held.oldest_at, UTC):%Y-%m-%d}"
     newest = f"{datetime.fromtimestamp(held.newest_at, UTC):%Y-%m-%d}"
     span += f" to {newest}" if newest != span else ""
-    saved = f", used again {held.uses:,} times, saving {money(held.saved_usd)}" if held.uses else ""
-    return f"{held.answers:,} answers, {_size(held.bytes)}, paid {money(held.usd)}, {span}{saved}"
+    told = [counted(held.answers, "answer"), _size(held.bytes), f"paid {money(held.usd)}", span]
+    if held.uses:
+        told += [f"used again {counted(held.uses, 'time')}", f"saving {money(held.saved_usd)}"]
+    return ", ".join(told)
 
 
 def _size(count: int) -> str:

@@ -12,6 +12,7 @@ from flows.wiring import Direct, run_pipeline, start_run
 from llms.calibration import learn_then_test as ltt
 from llms.calibration.traits import starts_higher
 from schemas.calibration import Calibration, Guarantee
+from schemas.counted import counted
 from schemas.job import Job
 from schemas.manifest import Manifest, RunStatus, RunSummary
 from schemas.roles import Resolution
@@ -159,7 +160,10 @@ def calibrate(
         store_calibration(lake, rehearsal.name, t.name, provisional, now)
     certifying = [d for d in labels.files if not is_for_fitting(d)]
     files = tuple(glob.escape(labels.files[d]) for d in certifying)
-    say(f"2 of 2: the cascade as it will run, on {len(certifying)} documents kept for certifying")
+    say(
+        f"2 of 2: the cascade as it will run, on {counted(len(certifying), 'document')} kept for "
+        "certifying"
+    )
     source = rehearsal.source.model_copy(update={"include": files})
     second = _run(rehearsal.model_copy(update={"source": source}), env, done, first.resolution)
     final = list(final_answers(lake, second, labels, certifying))
@@ -213,7 +217,8 @@ def _announced(gold: Gold, job: Job, target: float, delta: float) -> list[str]:
             "only on average over sets of labels"
         )
         lines.append(
-            refused[name] or f"{name}: {n} labelled documents, about {left} to certify with; {kind}"
+            refused[name]
+            or f"{name}: {counted(n, 'labelled document')}, about {left} to certify with; {kind}"
         )
     return lines
 

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from flows.calibrate import CalibrationRefusedError, check_ended
 from flows.wiring import Direct, resolve_models, run_pipeline, start_run
 from schemas.calibration import Calibration
+from schemas.counted import counted
 from schemas.job import Job
 from schemas.manifest import Manifest, RunSummary
 from schemas.roles import Model, Resolution, Role
@@ -152,8 +153,8 @@ def _announced(done: JudgedBatch, target: float) -> list[str]:
     for name, sample in done.samples.items():
         n, size = len(sample.documents), len(sample.drawn)
         lines.append(
-            f"{name}: {n} documents; {size} of them are judged, {sample.smallest} are the fewest "
-            f"that could certify {target:g}"
+            f"{name}: {counted(n, 'document')}; {size} of them are judged, {sample.smallest} are "
+            f"the fewest that could certify {target:g}"
         )
     if all(len(s.drawn) >= len(s.documents) for s in done.samples.values()):
         raise CalibrationRefusedError(

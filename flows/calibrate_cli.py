@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.console import FAILED, PARKED, fail, money, print_json
+from schemas.counted import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -167,7 +168,7 @@ def batch_lines(done: "JudgedBatch") -> Iterator[str]:
     yield ""
     yield from last.notes
     spent = sum(run.usd for run in done.runs)
-    yield f"spent {money(spent)} on {sum(run.calls for run in done.runs)} calls"
+    yield f"spent {money(spent)} on {counted(sum(run.calls for run in done.runs), 'call')}"
     yield f"run {last.run_id}: {last.report}"
 
 
@@ -244,7 +245,7 @@ def lines(done: "Calibrated") -> Iterator[str]:
         yield f"calibration: {done.lake}/{one.path}"
     yield ""
     yield from done.words
-    yield f"spent {money(done.usd)} on {sum(run.calls for run in done.runs)} calls"
+    yield f"spent {money(done.usd)} on {counted(sum(run.calls for run in done.runs), 'call')}"
 
 
 def _field_line(one: "CalibratedType", name: str) -> str:

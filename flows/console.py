@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import typer
 
 from flows.json_output import json_text
+from schemas.counted import counted
 
 if TYPE_CHECKING:
     from tasks.progress import Progress
@@ -146,7 +147,7 @@ def _show_lines(progress: "Progress", over: threading.Event) -> None:
             stage, done, failed = progress.closed[told]
             told, last = told + 1, time.monotonic()
             if done:
-                print(f"{stage}: {done:,} documents, {failed:,} failed", file=sys.stderr)
+                print(f"{stage}: {counted(done, 'document')}, {failed:,} failed", file=sys.stderr)
         heard = _tell(progress, heard, lambda line: print(line, file=sys.stderr))
         if not is_over and time.monotonic() - last >= _LINE_EVERY_S:
             last = time.monotonic()

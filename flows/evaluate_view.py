@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from flows.console import money
 from flows.evaluate import Evaluated
+from schemas.counted import counted
 from tasks.evaluation import Score
 from tasks.evaluation_intervals import MICRO, Difference, Intervals
 from tasks.evaluation_tiers import PlacedMistake, VerifierRecord, Workings
@@ -14,7 +15,7 @@ _MOST_MISTAKES = 40
 def evaluation_lines(done: Evaluated, *, all_mistakes: bool) -> Iterator[str]:
     """The evaluation as text."""
     result = done.result
-    yield f"{done.gold}: {result.documents} documents, answered by {done.engines}"
+    yield f"{done.gold}: {counted(result.documents, 'document')}, answered by {done.engines}"
     yield (
         f"{'field':<34} {'precision':>9} {'recall':>9} {'f1':>9} {'95 % of f1':>15} {'support':>8}"
     )
@@ -22,8 +23,8 @@ def evaluation_lines(done: Evaluated, *, all_mistakes: bool) -> Iterator[str]:
         yield _score_line(name, score, done.intervals.get(name))
     projected = " (at the prices of the catalog's models)" if done.run.projected_usd else ""
     yield (
-        f"{result.unanswered} without a record, {done.run.failed} dead letters; spent "
-        f"{money(done.run.usd)} on {done.run.calls} calls; "
+        f"{result.unanswered} without a record, {counted(done.run.failed, 'dead letter')}; spent "
+        f"{money(done.run.usd)} on {counted(done.run.calls, 'call')}; "
         f"{money(done.usd_per_document)} per document{projected}"
     )
     if done.workings is not None:

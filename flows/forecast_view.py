@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from schemas.counted import counted
 from schemas.roles import Role
 from tasks.forecast_check import Coverage
 from tasks.forecast_result import Forecast, Range, SourceForecast, StageForecast
@@ -30,7 +31,11 @@ def forecast_lines(said: Forecast) -> Iterator[str]:
     if not said.documents:
         yield "nothing to ask: the run would cost $0"
         return
-    basis = f"learned from {said.runs} own run(s)" if said.runs else "subjective: no own runs yet"
+    basis = (
+        f"learned from {counted(said.runs, 'own run')}"
+        if said.runs
+        else "subjective: no own runs yet"
+    )
     yield f"ranges hold with probability {said.probability:.0%} each ({basis})"
     yield ""
     yield from table_lines(_stage_rows(said.stages), numbers=range(3, 7))
@@ -61,18 +66,20 @@ def coverage_lines(found: Coverage) -> Iterator[str]:
         yield f"{found.job}: no finished run asked a model, so there is nothing to compare"
         return
     yield (
-        f"{found.job}: the range held in {found.held} of {found.checked} runs, {found.share:.0%} "
-        f"(95% confidence: {found.low:.0%} to {found.high:.0%}); stated: {found.probability:.0%}"
+        f"{found.job}: the range held in {found.held} of {counted(found.checked, 'run')}, "
+        f"{found.share:.0%} (95% confidence: {found.low:.0%} to {found.high:.0%}); "
+        f"stated: {found.probability:.0%}"
     )
     if found.left_out:
-        yield f"{found.left_out} runs asked no model and are left out"
+        told = counted(found.left_out, "run asked no model and is", "runs asked no model and are")
+        yield f"{told} left out"
     yield ""
     rows = [("run", "documents", "learned from", "forecast", "actual", "held")]
     rows += [
         (
             run.run_id,
             f"{run.documents:,}",
-            f"{run.learned_from} runs",
+            counted(run.learned_from, "run"),
             dollars_range(run.usd),
             dollars(run.actual_usd),
             "yes" if run.held else "above" if run.actual_usd > run.usd.high else "below",
@@ -88,10 +95,10 @@ def coverage_lines(found: Coverage) -> Iterator[str]:
 
 
 def _documents(source: SourceForecast) -> str:
-    parts = [f"{source.found:,} documents"]
+    parts = [counted(source.found, "document")]
     for count, what in (
         (source.done, "done already"),
-        (source.duplicates, "duplicates"),
+        (source.duplicates, "duplicate" if source.duplicates == 1 else "duplicates"),
         (source.refused, "refused or unreadable"),
         (source.unreadable, "of the sample unreadable"),
     ):

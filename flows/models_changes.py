@@ -6,6 +6,7 @@ from typing import Any
 
 from flows.query_output import plain_text
 from llms.catalog import ATTRIBUTION, CatalogModel
+from schemas.counted import counted
 from schemas.scales import ScaleChange
 from tasks.catalog_changes import (
     CatalogChanges,
@@ -62,7 +63,7 @@ def history_text(histories: Histories, *, is_whole: bool) -> str:
         left = len(entries) - len(shown)
         same = f", {left} with nothing but other speeds left out (--all)" if left else ""
         parts += [
-            f"{slug}: in {_counted(len(entries), 'snapshot')}{same}",
+            f"{slug}: in {counted(len(entries), 'snapshot')}{same}",
             plain_text(HISTORY, rows),
             "",
         ]
@@ -115,7 +116,8 @@ def imported(path: str, env: Mapping[str, str]) -> dict[str, Any]:
 def imported_text(found: Mapping[str, Any]) -> str:
     """The same as a sentence."""
     return (
-        f"{found['days']} days of {found['first']} to {found['last']}, {found['rows']:,} rows: "
+        f"{counted(found['days'], 'day')} of {found['first']} to {found['last']}, "
+        f"{counted(found['rows'], 'row')}: "
         f"{found['kept']} kept in {found['folder']}, "
         f"{found['days'] - found['kept']} there already; "
         "they are history, nothing is selected from them"
@@ -167,11 +169,11 @@ def changes_text(before: Snapshot, after: Snapshot, changes: CatalogChanges) -> 
         if models:
             rows = [tuple(_listed(model).values()) for model in models]
             parts += _table(
-                f"{_counted(len(models), 'model')} {title}", tuple(_listed(models[0])), rows
+                f"{counted(len(models), 'model')} {title}", tuple(_listed(models[0])), rows
             )
     if changes.figures:
         names = len({change.slug for change in changes.figures})
-        title = f"{_counted(len(changes.figures), 'figure')} of {_counted(names, 'model')} changed"
+        title = f"{counted(len(changes.figures), 'figure')} of {counted(names, 'model')} changed"
         rows = [_changed(change) for change in changes.figures]
         parts += _table(title, ("model", "figure", "before", "after", "change"), rows)
     if not (changes.rebased or changes.added or changes.removed or changes.figures):
@@ -201,10 +203,6 @@ def _table(title: str, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> 
     more = len(rows) - _MOST_SHOWN
     hidden = [f"... and {more} more; --json lists them"] if more > 0 else []
     return [f"{title}:", plain_text(header, rows[:_MOST_SHOWN]), *hidden, ""]
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _rebasing(change: ScaleChange) -> str:
@@ -260,7 +258,7 @@ def _arrow(before: str, after: str) -> str:
 def _titled(info: SnapshotInfo) -> str:
     day = info.facts.as_of.isoformat()
     name = info.name if info.name.startswith(day) else f"{info.name} ({day})"
-    return f"{name}, {info.facts.models} models"
+    return f"{name}, {counted(info.facts.models, 'model')}"
 
 
 def _info_object(info: SnapshotInfo) -> dict[str, Any]:

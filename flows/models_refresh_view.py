@@ -8,6 +8,7 @@ from typing import Any
 from flows.query_output import plain_text
 from llms.catalog import ATTRIBUTION
 from llms.catalog_sources.rows import told
+from schemas.counted import counted
 from tasks.catalog_fetch import Fetcher
 from tasks.catalog_refresh import RefreshReport, SourceOutcome, refresh
 from tasks.catalogs import catalog_folder
@@ -36,7 +37,9 @@ def refresh_text(report: RefreshReport) -> str:
         lines += [f"note: {sentence}" for sentence in outcome.broken[:_MOST_BROKEN]]
         if len(outcome.broken) > _MOST_BROKEN:
             more = len(outcome.broken) - _MOST_BROKEN
-            lines.append(f"note: {outcome.name}: {more} more rows like these; --json lists them")
+            lines.append(
+                f"note: {outcome.name}: {counted(more, 'more row')} like these; --json lists them"
+            )
     lines += [f"note: {remark}" for remark in report.remarks]
     lines += [
         f"note: the {change.index} index was re-based: {change.moved} of {change.shared} shared "
@@ -107,7 +110,7 @@ def _kept(report: RefreshReport) -> list[str]:
     return [
         *changes,
         f"figures by source: {origins}",
-        f"kept as {info.name}{path}: {info.facts.models} models",
+        f"kept as {info.name}{path}: {counted(info.facts.models, 'model')}",
     ]
 
 

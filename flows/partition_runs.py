@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from flows.partitions import Span, partition_job, run_ids, spans
 from flows.wiring import Direct, new_run_id, run_pipeline, start_run, summary
+from schemas.counted import counted
 from schemas.job import Backfill, Job
 from schemas.manifest import BackfillSummary, RunStatus, RunSummary
 from storage.manifests import MANIFEST, read_manifest
@@ -111,7 +112,10 @@ def _total(backfill_id: str, done: Sequence[RunSummary], *, left: int) -> Backfi
     if bad:
         parked = all(one.status is RunStatus.PARKED for one in bad)
         status = RunStatus.PARKED if parked else RunStatus.FAILED
-    message = f"{bad[0].run_id}: {bad[0].message}; {left} partitions not begun" if bad else None
+    message = None
+    if bad:
+        others = f"; {counted(left, 'partition')} not begun" if left else ""
+        message = f"{bad[0].run_id}: {bad[0].message}{others}"
     return BackfillSummary(
         backfill_id=backfill_id,
         status=status,

@@ -13,6 +13,7 @@ import typer
 from flows.console import FAILED, fail, money, print_json
 from flows.job_options import ModelOption, job_of
 from flows.query_output import plain_text
+from schemas.counted import counted
 
 if TYPE_CHECKING:
     from llms.ping import Ping
@@ -47,9 +48,8 @@ def ping(
         plan = plan_pings(asked, env)
     except USER_ERRORS as error:
         fail(error)
-    calls = len(plan.asked)
     typer.echo(
-        f"{calls} call{'s' if calls != 1 else ''}, at most {money(plan.worst_usd)} together",
+        f"{counted(len(plan.asked), 'call')}, at most {money(plan.worst_usd)} together",
         err=True,
     )
     pings = run_pings(plan, env)

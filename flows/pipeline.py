@@ -3,7 +3,7 @@
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any, Self, cast
 from uuid import UUID
 
 from prefect import flow, unmapped
@@ -23,8 +23,9 @@ from flows.console import interruptible, money
 from flows.provider_keys import fetch_keys
 from flows.views import money_range, times_range, unconfirmed
 from flows.wiring import USER_ERRORS, run_pipeline, start_run, summary, window
+from schemas.counted import counted
 from schemas.job import Job
-from schemas.manifest import RunStatus, RunSummary, ShardResult
+from schemas.manifest import BackfillSummary, RunStatus, RunSummary, ShardResult
 from storage.manifests import MANIFEST, read_manifest
 from storage.store import Lake
 from tasks import orchestrated
@@ -33,6 +34,22 @@ from tasks.ingest import IngestResult, ShardRef
 from tasks.interruption import INTERRUPTION
 from tasks.key_ring import keys
 from tasks.lanes import MOST_SHARDS_AT_ONCE
+
+
+class NotDoneError(Exception):
+    """A run or a backfill that is parked or has failed, as its flow run holds it.
+
+    Prefect raises what a failed state holds, in the log of a worker: it should say why.
+    """
+
+    summary: RunSummary | BackfillSummary
+
+    @classmethod
+    def of(cls, done: RunSummary | BackfillSummary) -> Self:
+        """Carry the summary of what is not done."""
+        error = cls(done.message or done.status.value)
+        error.summary = done
+        return error
 
 
 class Orchestrated:
@@ -113,7 +130,8 @@ def document_pipeline(job: Job, parent: str | None = None, run_id: str | None = 
         done.report or "none",
     )
     _publish(done)
-    return final_state(done)
+    letters = f"{counted(done.failed, 'dead letter')}, " if done.failed else ""
+    return final_state(done, f"{letters}{counted(done.extracted, 'document')} extracted")
 
 
 def run_flow(job: Job, parent: str | None, run_id: str | None) -> RunSummary:
@@ -174,19 +192,24 @@ def let_interrupts_through() -> None:
 def left_by(state: State[Any]) -> Any:
     """What a flow returned, whichever state it ended in; raises what kept it from returning."""
     result = state.result(raise_on_failure=False)
+    if isinstance(result, NotDoneError):
+        return result.summary
     if isinstance(result, BaseException):
         raise result
     return result
 
 
-def final_state(done: RunSummary) -> State[Any]:
-    """The Prefect state that says how a run ended; parked is a failure that can be resumed."""
-    data = done.model_dump(mode="json")
+def final_state(done: RunSummary | BackfillSummary, well: str) -> State[Any]:
+    """The Prefect state that says how something ended; parked is a failure that can be resumed.
+
+    Args:
+        done: What has ended.
+        well: What to say of it if it is done.
+    """
     if done.status is RunStatus.DONE:
-        letters = f"{done.failed} dead letters, " if done.failed else ""
-        return Completed(message=f"{letters}{done.extracted} documents extracted", data=data)
+        return Completed(message=well, data=done.model_dump(mode="json"))
     name = "Parked" if done.status is RunStatus.PARKED else "Failed"
-    return Failed(name=name, message=done.message or name, data=data)
+    return Failed(name=name, message=done.message or name, data=NotDoneError.of(done))
 
 
 def _publish(done: RunSummary) -> None:

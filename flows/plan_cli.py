@@ -8,6 +8,7 @@ import typer
 
 from flows.console import fail, money, print_json
 from flows.job_options import ModelOption, job_of
+from schemas.counted import counted
 
 if TYPE_CHECKING:
     from schemas.job import Job
@@ -133,7 +134,8 @@ def plan_lines(made: "Plan") -> Iterator[str]:
     unreadable = f", {sample.unreadable} more unreadable" if sample.unreadable else ""
     by = "rules (offline engine), not a language model" if made.model.kind == "rules" else ""
     yield (
-        f"{made.job.name}: saw {len(sample.documents)} of {sample.found:,} documents{unreadable}; "
+        f"{made.job.name}: saw {len(sample.documents)} of "
+        f"{counted(sample.found, 'document')}{unreadable}; "
         f"planned by {made.model.shown_name}{f', {by}' if by else ''}"
     )
     for kind in made.answer.types:
@@ -145,7 +147,7 @@ def plan_lines(made: "Plan") -> Iterator[str]:
         yield f"metric {metric.id}: {metric.title} ({metric.reason})"
     again = "; the first plan could not be used and was sent back" if made.asked > 1 else ""
     stored = f", {made.spent.from_store} answered by the store" if made.spent.from_store else ""
-    yield f"spent {money(made.spent.usd)} on {made.spent.calls} calls{stored}{again}"
+    yield f"spent {money(made.spent.usd)} on {counted(made.spent.calls, 'call')}{stored}{again}"
 
 
 def plan_object(made: "Plan") -> dict[str, Any]:

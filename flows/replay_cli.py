@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.console import fail, print_json
+from schemas.counted import counted
 
 if TYPE_CHECKING:
     from llms.policies.contest import Contest, Measured
@@ -126,7 +127,8 @@ def _print(contest: "Contest") -> None:
 
     tuned, measured = contest.sizes
     print(
-        f"{contest.dataset}: {tuned + measured:,} queries, {len(contest.singles)} models; "
+        f"{contest.dataset}: {counted(tuned + measured, 'query', 'queries')}, "
+        f"{counted(len(contest.singles), 'model')}; "
         f"tuned on {tuned:,}, measured on {measured:,} (seed {contest.seed})"
     )
     print(f"goal: {_goal_words(contest)}\n")

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from flows.backend import Backend
+from schemas.counted import counted
 from schemas.manifest import Books, Manifest, Retry, RunStatus, ShardResult
 from storage.manifests import read_manifest, shown_status, write_manifest
 from storage.store import Lake
@@ -89,7 +90,7 @@ def replayed(manifest: Manifest, lake: Lake, backend: Backend) -> Manifest:
     extracted = sum((shard.books for shard in ordered), Books())
     check_books(books, extracted)
     left = len(meant(dead_letters(lake, run_id), retry))
-    note = f"{len(letters)} dead letters were tried again, {left} of them are left"
+    note = f"tried again: {counted(len(letters), 'dead letter')}, of which {left} left"
     notes = told_else(manifest.notes, given_up(manifest.shards))
     manifest = manifest.model_copy(
         update={
@@ -114,7 +115,8 @@ def replayed(manifest: Manifest, lake: Lake, backend: Backend) -> Manifest:
             "counterfactual": counterfactual(manifest, lake),
         }
     )
-    error = f"{left} dead letters are as they were: {waiting}" if waiting else None
+    stays = counted(left, "dead letter stays as it was", "dead letters stay as they were")
+    error = f"{stays}: {waiting}" if waiting else None
     _ended(lake, manifest, RunStatus.DONE, error, seconds)
     backend.report(url, run_id)
     return read_manifest(lake, run_id)

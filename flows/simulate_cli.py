@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.console import fail, money, print_json
+from schemas.counted import counted
 
 if TYPE_CHECKING:
     from llms.simulator.scenario import Scenario
@@ -208,9 +209,9 @@ def _summary(stats: "Stats") -> str:
     # Nobody knows what unpriced answers would have cost: only without any is the sum the price.
     usd = money(None if paid.unpriced else paid.usd)
     lines = [
-        f"{stats.requests:,} requests in {stats.seconds:.0f} s, "
+        f"{counted(stats.requests, 'request')} in {stats.seconds:.0f} s, "
         f"at most {stats.most_in_flight:,} in flight",
-        f"{paid.requests:,} answers billed: {paid.prompt_tokens:,} tokens in, "
+        f"{counted(paid.requests, 'answer')} billed: {counted(paid.prompt_tokens, 'token')} in, "
         f"{paid.completion_tokens:,} out, {usd}",
         f"{stats.repeats.paid:,} of them for a request billed before",
     ]

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from flows.console import money, print_json
+from schemas.counted import counted
 from schemas.manifest import BackfillSummary, Books, Cost, Manifest, RunStatus, RunSummary
 from schemas.roles import Role
 from storage.manifests import shown_status
@@ -21,15 +22,19 @@ def summary_lines(done: RunSummary) -> Iterator[str]:
     if done.status is not RunStatus.DONE:
         yield f"{done.status.value}: {done.message}"
     if done.failed:
-        yield f"{done.failed} dead letters: `docmill show {done.run_id} --lake {done.lake}`"
-    reused = f"; {done.reused} were in the lake already" if done.reused else ""
+        yield (
+            f"{counted(done.failed, 'dead letter')}: "
+            f"`docmill show {done.run_id} --lake {done.lake}`"
+        )
+    reused = f"; {_known(done.reused)}" if done.reused else ""
     rest = done.documents - done.extracted - done.failed - done.skipped
     unreached = f" + {rest} not reached" if rest else ""
     yield (
-        f"{done.documents} documents = {done.extracted} extracted + {done.failed} failed "
-        f"+ {done.skipped} skipped{unreached}{reused}, in {done.seconds:.1f} s"
+        f"{counted(done.documents, 'document')} = {done.extracted} extracted "
+        f"+ {done.failed} failed + {done.skipped} skipped{unreached}{reused}, "
+        f"in {done.seconds:.1f} s"
     )
-    yield f"spent {money(done.usd)} on {done.calls} calls{unconfirmed(done)}; {_compared(done)}"
+    yield f"{_spent(done)}; {_compared(done)}"
     if done.counterfactual is not None:
         yield f"measured  {measured_words(done.counterfactual)}"
     for note in done.notes:
@@ -42,11 +47,19 @@ def summary_lines(done: RunSummary) -> Iterator[str]:
     yield f"{what:10}docmill {what} {done.run_id} --lake {done.lake}"
 
 
+def _spent(cost: Cost | RunSummary) -> str:
+    return f"spent {money(cost.usd)} on {counted(cost.calls, 'call')}{unconfirmed(cost)}"
+
+
 def unconfirmed(cost: Cost | RunSummary) -> str:
     """How much of what was spent is an upper bound, as words to follow it; may be empty."""
     if not cost.unconfirmed_usd:
         return ""
     return f" ({money(cost.unconfirmed_usd)} of it at most: calls whose bill is not known)"
+
+
+def _known(documents: int) -> str:
+    return f"{documents:,} {'was' if documents == 1 else 'were'} in the lake already"
 
 
 def _compared(done: RunSummary) -> str:
@@ -123,10 +136,7 @@ def show_run(manifest: Manifest, lake: Lake, *, as_json: bool) -> None:
     print(f"  ingest   {_books(manifest.ingest)}")
     print(f"  extract  {_books(manifest.extract)}")
     cost = manifest.cost
-    print(
-        f"  spent {money(cost.usd)} on {cost.calls} calls{unconfirmed(cost)}; these records cost "
-        f"{money(cost.records_usd)}"
-    )
+    print(f"  {_spent(cost)}; these records cost {money(cost.records_usd)}")
     strong = manifest.resolution.baseline
     if strong is not None and cost.baseline_usd is not None:
         saved = times_range(cost.saving_low, cost.saving)
@@ -167,9 +177,9 @@ def backfill_lines(done: BackfillSummary) -> Iterator[str]:
     ]
     yield _aligned([head, *rows])
     yield (
-        f"{done.documents} documents in {len(done.runs)} runs = {done.extracted} extracted "
-        f"+ {done.failed} failed + {done.skipped} skipped; {done.reused} were in the lake already; "
-        f"spent {money(done.usd)} on {done.calls} calls"
+        f"{counted(done.documents, 'document')} in {counted(len(done.runs), 'run')} = "
+        f"{done.extracted} extracted + {done.failed} failed + {done.skipped} skipped; "
+        f"{_known(done.reused)}; spent {money(done.usd)} on {counted(done.calls, 'call')}"
     )
     yield f"resume    --id {done.backfill_id}"
 
@@ -179,11 +189,11 @@ def verification_lines(result: Verification) -> Iterator[str]:
     for difference in result.differences[:_MOST_DIFFERENCES]:
         yield f"DIFFERS  {difference}"
     if len(result.differences) > _MOST_DIFFERENCES:
-        yield f"... {len(result.differences) - _MOST_DIFFERENCES} more differences"
-    verdict = "every figure holds" if result.ok else f"{len(result.differences)} differences"
+        yield f"... {counted(len(result.differences) - _MOST_DIFFERENCES, 'more difference')}"
+    verdict = "every figure holds" if result.ok else counted(len(result.differences), "difference")
     yield (
-        f"run {result.run_id}: {verdict}; checked {result.figures} figures, "
-        f"{result.spans} evidence spans, {result.records} records"
+        f"run {result.run_id}: {verdict}; checked {counted(result.figures, 'figure')}, "
+        f"{counted(result.spans, 'evidence span')}, {counted(result.records, 'record')}"
     )
 
 
@@ -194,7 +204,7 @@ def _dead_letters(manifest: Manifest, lake: Lake) -> Iterator[dict[str, Any]]:
 
 
 def _books(books: Books) -> str:
-    parts = [f"{books.inputs} documents = {books.done} done"]
+    parts = [f"{counted(books.inputs, 'document')} = {books.done} done"]
     for word, counts in (("failed", books.failed), ("skipped", books.skipped)):
         why = ", ".join(f"{count} {reason}" for reason, count in counts.items())
         parts.append(f"{sum(counts.values())} {word}" + (f" ({why})" if why else ""))

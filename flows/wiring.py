@@ -13,6 +13,7 @@ from flows.backend import Backend, results_of
 from flows.replaying import replayed
 from llms.failures import LlmError
 from llms.providers import key, providers_of
+from schemas.counted import counted
 from schemas.job import Job
 from schemas.manifest import Books, Manifest, RunStatus, RunSummary, ShardResult
 from schemas.roles import Resolution
@@ -328,8 +329,8 @@ def _stages(manifest: Manifest, lake: Lake, backend: Backend) -> Manifest:
     parked = next((shard.parked for shard in shards if shard.parked), None)
     if parked:
         wait = sum(manifest.extract.skipped.values())
-        words = "document waits" if wait == 1 else "documents wait"
-        return _ended(lake, manifest, RunStatus.PARKED, f"{wait:,} {words}: {parked}")
+        said = counted(wait, "document waits", "documents wait")
+        return _ended(lake, manifest, RunStatus.PARKED, f"{said}: {parked}")
     if manifest.calibrations:
         notes = dict.fromkeys((*manifest.notes, *audit_notes(lake, manifest)))
         manifest = manifest.model_copy(update={"notes": tuple(notes)})

@@ -7,6 +7,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from schemas.counted import counted
 from schemas.start_rule import StartRule
 
 
@@ -175,7 +176,9 @@ class Guarantee(BaseModel):
         """The promise as one sentence with what it rests on, or why there is none."""
         if self.threshold is None:
             return self._refusal()
-        return f"{self.claim()} (by {self.labelled} judged, {self.errors} errors accepted)"
+        return (
+            f"{self.claim()} (by {self.labelled} judged, {counted(self.errors, 'error')} accepted)"
+        )
 
     def claim(self) -> str:
         """What is promised once there is a threshold."""

@@ -1,5 +1,6 @@
 """Do the books balance? Every document that went into a stage came out of it, with a reason."""
 
+from schemas.counted import counted
 from schemas.manifest import Books
 
 
@@ -17,12 +18,12 @@ def check_books(ingest: Books, extract: Books) -> None:
     for stage, books in (("ingest", ingest), ("extract", extract)):
         if not books.balanced:
             raise BooksError(
-                f"the books of {stage} do not balance: {books.inputs} documents went in, "
+                f"the books of {stage} do not balance: {counted(books.inputs, 'document')} in, but "
                 f"{books.done} done + {sum(books.failed.values())} failed + "
-                f"{sum(books.skipped.values())} skipped came out; nothing was published"
+                f"{sum(books.skipped.values())} skipped out; nothing was published"
             )
     if extract.inputs != ingest.done:
         raise BooksError(
-            f"ingest handed on {ingest.done} documents, extraction saw {extract.inputs}; "
-            "nothing was published"
+            f"ingest handed on {counted(ingest.done, 'document')} and extraction saw "
+            f"{extract.inputs}; nothing was published"
         )

@@ -12,6 +12,7 @@ from llms.calibration.fitting import confidence, fit, part_of
 from llms.calibration.learn_then_test import Labelled, Threshold
 from llms.calibration.signals import Example, transformed
 from schemas.calibration import ConfidenceModel, Guarantee, Signal, SignalWeight
+from schemas.counted import counted
 from schemas.start_rule import StartRule
 from tasks.calibration_labels import FinalAnswer, JudgedAnswer
 
@@ -69,10 +70,10 @@ def refusal(documents: int, target: float, delta: float) -> str | None:
         return None
     share = f"{_PARTS - _FITTED_PARTS} of {_PARTS}"
     return (
-        f"{documents} labelled documents are too few for a target of {target:g}: about {left} of "
-        f"them ({share}) would certify, and even an average over sets of labels takes {needed} "
-        f"without any error, a promise with probability {1 - delta:g} takes "
-        f"{ltt.smallest_n(target, delta)}; label about "
+        f"{counted(documents, 'labelled document is', 'labelled documents are')} too few for a "
+        f"target of {target:g}: about {left} of them ({share}) would certify, and even an average "
+        f"over sets of labels takes {needed} without any error, a promise with probability "
+        f"{1 - delta:g} takes {ltt.smallest_n(target, delta)}; label about "
         f"{-(-ltt.smallest_n(target, delta) * _PARTS // (_PARTS - _FITTED_PARTS))} or lower the "
         "target"
     )

@@ -8,6 +8,7 @@ from statistics import fmean
 from llms.calibration.fitting import FOLDS, part_of
 from llms.calibration.start_fitting import FEWEST_DOCUMENTS, Outcome, Played, fit_start
 from llms.calibration.traits import starts_higher, traits_of
+from schemas.counted import counted
 from schemas.manifest import Manifest
 from schemas.start_rule import StartRule
 from storage.store import Lake
@@ -156,17 +157,18 @@ def start_words(rule: StartRule, started: int, documents: int) -> Iterator[str]:
     cost = "" if rule.cost is None else f", cost {rule.cost:+.0%}"
     yield (
         f"starts in tier 2: {who} ({started} of {documents}); expected of it, by "
-        f"{rule.documents} other documents: {rule.gain:+.3f} right{cost}"
+        f"{counted(rule.documents, 'other document')}: {rule.gain:+.3f} right{cost}"
     )
 
 
 def _why_not(rule: StartRule) -> str:
     if rule.documents < FEWEST_DOCUMENTS:
         return (
-            f"{rule.documents} documents are too few to learn from, it takes {FEWEST_DOCUMENTS} "
-            "that both tiers answered"
+            f"{counted(rule.documents, 'document is', 'documents are')} too few to learn from, "
+            f"it takes {FEWEST_DOCUMENTS} that both tiers answered"
         )
     return (
-        f"on {rule.documents} documents, a predicted gain of tier 2 made nothing better or cheaper "
+        f"on {counted(rule.documents, 'document')}, a predicted gain of tier 2 made nothing "
+        "better or cheaper "
         "beyond noise"
     )

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from schemas.counted import counted
 from schemas.shadow import Counterfactual, Estimate
 from tasks.bootstrap import FEWEST
 from tasks.figures import Figure, visible
@@ -59,9 +60,9 @@ def counterfactual_words(found: Counterfactual) -> dict[str, Any]:
 
 def _about(found: Counterfactual) -> str:
     said = (
-        f"Measured, not estimated: {found.answered} documents of this run, drawn at random, also "
-        f"went whole to {found.model_name}, in one reading for all fields, its answers held to the "
-        "same checks; nothing of it went into the records. "
+        f"Measured, not estimated: {counted(found.answered, 'document')} of this run, drawn at "
+        f"random, also went whole to {found.model_name}, in one reading for all fields, its "
+        "answers held to the same checks; nothing of it went into the records. "
     )
     if found.basis == "projected":
         said += "The run was offline: both sides' calls are priced on the catalog's models. "
@@ -74,7 +75,7 @@ def _about(found: Counterfactual) -> str:
 
 def measured_words(found: Counterfactual) -> str:
     """One sentence for a terminal."""
-    said = f"on {found.answered} documents also read by {found.model_name}"
+    said = f"on {counted(found.answered, 'document')} also read by {found.model_name}"
     if found.cost_ratio is not None:
         priced = " (projected)" if found.basis == "projected" else ""
         said += f": it cost {_range(found.cost_ratio, 1, '')} times as much{priced}"

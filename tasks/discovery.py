@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from schemas.counted import counted
 from schemas.job import Source
 from tasks.archives import is_document, member_chunks, members
 from tasks.mail import mailbox_messages
@@ -83,8 +84,8 @@ def discover(source: Source, *, leave_out: str | None = None) -> Iterator[Found]
         )
     if not walk.named:
         raise SourceError(
-            f"none of the {walk.seen} documents in {source.path!r} is named by `include` and not "
-            "by `exclude`; change the globs of the source"
+            f"none of the {counted(walk.seen, 'document')} in {source.path!r} is named by "
+            "`include` and not by `exclude`; change the globs of the source"
         )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from llms.pricing import CHARS_PER_TOKEN
+from schemas.counted import counted
 from schemas.job import Job
 from schemas.roles import Model
 from tasks.call_volumes import DECIDE, ROUTE, VERIFY, Stage
@@ -40,7 +41,7 @@ def assumptions(
             f"a token is {CHARS_PER_TOKEN} characters of text{script}; no tokenizer was asked"
         )
     if source.done:
-        said.append(f"{source.done:,} documents are in the lake with all answers and cost nothing")
+        said.append(f"in the lake with all answers, at no cost: {counted(source.done, 'document')}")
     if ROUTE in plan:
         said.append(f"{beliefs.routed.middle:.0%} of the documents need a model to find their type")
     said.append(f"{beliefs.escalated.middle:.0%} of the documents have fields for the second tier")
@@ -68,6 +69,6 @@ def _about_text(survey: Survey) -> str:
     measured = source.measured + len(survey.known)
     cut = "; parsing more took too long" if survey.is_cut_short else ""
     return (
-        f"how much text the files hold is estimated from {measured:,} documents of known text, "
-        f"by size and kind ({source.sampled:,} parsed for this forecast{cut})"
+        f"how much text the files hold is estimated from {counted(measured, 'document')} of "
+        f"known text, by size and kind ({source.sampled:,} parsed for this forecast{cut})"
     )

@@ -9,6 +9,7 @@ then parks its document, as ever (`llms.budget`). Each step is told once.
 from collections.abc import Callable, Collection, Iterable
 from typing import Protocol
 
+from schemas.counted import counted
 from schemas.manifest import ShardResult
 from schemas.providers import Lane
 from tasks.lanes import Cheaper
@@ -139,8 +140,8 @@ class Ladder:
         if not self._is_sparing:
             self._is_sparing = True
             self._say(
-                f"${unspent:.4g} are left and the {due:,.0f} verifications to come should cost "
-                f"${cost:.4g} beside all else: there are fewer of them"
+                f"${unspent:.4g} are left and the {counted(round(due), 'verification')} to come "
+                f"should cost ${cost:.4g} beside all else: there are fewer of them"
             )
         return self._share * over / cost
 
@@ -170,8 +171,8 @@ class Ladder:
 
     def _step_down(self, unspent: float) -> None:
         short = (
-            f"${unspent:.4g} are left and the {self._left:,.0f} documents to come should cost "
-            f"${self._rest_usd:.4g}"
+            f"${unspent:.4g} are left and the {counted(round(self._left), 'document')} to come "
+            f"should cost ${self._rest_usd:.4g}"
         )
         found = self._cheaper(self._left)
         if found is None:

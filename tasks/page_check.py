@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from html.parser import HTMLParser
 from typing import Any
 
+from schemas.counted import counted
 from tasks.charts import chart_of
 from tasks.figures import printed
 from tasks.report import HTML, JSON, MARKDOWN, render_html, render_markdown
@@ -97,7 +98,10 @@ def _check_lines(
             f"{quoted(line)}"
         )
     if len(right) != len(said):
-        yield f"{name}: there should be {len(right)} lines by {JSON}, but there are {len(said)}"
+        yield (
+            f"{name}: there should be {counted(len(right), 'line')} by {JSON}, but "
+            f"there are {len(said)}"
+        )
 
 
 class _DataReader(HTMLParser):

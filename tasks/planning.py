@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from llms.calls import Ask
 from llms.planning import plan_call
+from schemas.counted import counted
 from schemas.job import Job, Metric, Source
 from schemas.plans import JobPlan
 from schemas.roles import Model
@@ -164,8 +165,8 @@ def _written(
         source=_source(job.source, file),
         preface=[
             f"Planned by {model} for the goal: {goal}",
-            f"It saw {len(sample.documents)} of {sample.found:,} documents. Edit what you know "
-            "better; docs/job.md lists every option.",
+            f"It saw {len(sample.documents)} of {counted(sample.found, 'document')}. Edit what "
+            "you know better; docs/job.md lists every option.",
         ],
         more=settings,
     )

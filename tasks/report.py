@@ -105,6 +105,10 @@ def _tools(
         """The value of a figure for a decision or a proportion; 0 where there is none."""
         return Decimal((known.get(figure_id) or {}).get("value") or 0)
 
+    def s(figure_id: str) -> str:
+        """What ends the word for what a figure counts."""
+        return "" if number(figure_id) == 1 else "s"
+
     def has(figure_id: str) -> bool:
         return bool(known.get(figure_id) and known[figure_id]["value"] is not None)
 
@@ -116,10 +120,13 @@ def _tools(
 
     def _with_unit(figure_id: str) -> str:
         unit = (known.get(figure_id) or {}).get("unit", "")
+        if number(figure_id) == 1:
+            unit = unit.removesuffix("s")
         tail = f" {unit}" if unit and unit not in _SIGNS else ""
         return fig(figure_id) + clean(tail)
 
-    return {"fig": fig, "number": number, "has": has, "sentence": sentence, "known": known}
+    tools = (fig, number, s, has, sentence)
+    return {tool.__name__: tool for tool in tools} | {"known": known}
 
 
 def _html_figure(figure_id: str, figure: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from jinja2 import UndefinedError
 from pydantic import BaseModel, ConfigDict, Field
 
+from schemas.counted import counted
 from schemas.manifest import Books, Manifest
 from schemas.shadow import Counterfactual
 from storage.manifests import read_manifest
@@ -90,7 +91,9 @@ class _Verifier:
             self._check_pages(report)
         told = list(dict.fromkeys(self.differences))
         if len(told) > MAX_DIFFERENCES:
-            told[MAX_DIFFERENCES:] = [f"… and {len(told) - MAX_DIFFERENCES} more differences"]
+            told[MAX_DIFFERENCES:] = [
+                f"… and {counted(len(told) - MAX_DIFFERENCES, 'more difference')}"
+            ]
         return Verification(run_id=self.manifest.run_id, differences=tuple(told), **self.counts)
 
     def _text(self, name: str) -> str | None:

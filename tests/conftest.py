@@ -63,12 +63,15 @@ class PrefectServer:
         return done.stdout
 
     @contextmanager
-    def worker(self, pool: str) -> "Iterator[Worker]":
-        """A process worker of a pool that looks for work every second, until the context ends."""
+    def worker(self, pool: str, **more: str) -> "Iterator[Worker]":
+        """A process worker of a pool that looks for work every second, until the context ends.
+
+        `more` is for its environment, which its flow runs share.
+        """
         command = [str(BIN / "prefect"), "worker", "start", "--pool", pool]
         process = subprocess.Popen(
             [*command, "--install-policy", "never"],
-            env={**self.environment, "PREFECT_WORKER_QUERY_SECONDS": "1"},
+            env={**self.environment, "PREFECT_WORKER_QUERY_SECONDS": "1", **more},
             cwd=ROOT,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -95,7 +95,7 @@ class TestRun:
 
         first, second, *_ = done.stdout.splitlines()
         assert done.exit_code == 0
-        assert first.startswith("1 dead letters: `docmill show ")
+        assert first.startswith("1 dead letter: `docmill show ")
         assert second.startswith("2 documents = 1 extracted + 1 failed + 0 skipped, in ")
         assert "report    " in done.stdout
 
@@ -430,5 +430,5 @@ class TestBackfill:
         )  # fmt: skip
 
         assert done.exit_code == 0
-        assert "1 documents in 1 runs = 1 extracted" in done.stdout
+        assert "1 document in 1 run = 1 extracted" in done.stdout
         assert done.stdout.splitlines()[-1] == "resume    --id b"

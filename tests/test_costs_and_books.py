@@ -50,7 +50,7 @@ def test_a_lost_or_doubled_document_is_noticed_in_either_stage(books: Books, off
 
 
 def test_what_ingest_handed_on_must_be_what_extraction_saw() -> None:
-    with pytest.raises(BooksError, match="ingest handed on 3 documents, extraction saw 2"):
+    with pytest.raises(BooksError, match="ingest handed on 3 documents and extraction saw 2"):
         check_books(Books(inputs=3, done=3), Books(inputs=2, done=2))
 
 

@@ -1,7 +1,10 @@
 """The deployments: real flows, valid parameters, and a run through a real server and worker."""
 
 import json
+import os
+import signal
 import subprocess
+import sys
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -11,7 +14,11 @@ import yaml
 
 from llms.simulator.scenario import Scenario
 from llms.simulator.server import serve
-from tests.small_runs import invoices
+from schemas.manifest import RunStatus
+from storage.manifests import list_runs
+from storage.store import Lake
+from tests.conftest import PrefectServer
+from tests.small_runs import invoices, run
 
 ROOT = Path(__file__).resolve().parent.parent
 DEPLOYMENTS = yaml.safe_load((ROOT / "deployments/prefect.yaml").read_text())["deployments"]
@@ -41,6 +48,21 @@ def test_the_run_form_explains_every_parameter_of_a_job() -> None:
     assert [name for name, field in job.items() if not field.get("description")] == []
 
 
+@pytest.fixture(scope="module")
+def deployed(prefect_server: PrefectServer) -> PrefectServer:
+    """The server, with what `deployments/prefect.yaml` says."""
+    prefect_server.run("prefect", "work-pool", "create", "docmill", "--type", "process")
+    prefect_server.run(
+        "prefect",
+        "--no-prompt",
+        "deploy",
+        "--all",
+        "--prefect-file",
+        "deployments/prefect.yaml",
+    )
+    return prefect_server
+
+
 @pytest.mark.slow
 class TestAgainstARealServer:
     """One server, one worker, three deployments."""
@@ -55,36 +77,24 @@ class TestAgainstARealServer:
         with urllib.request.urlopen(request, timeout=60) as answer:
             return json.load(answer)
 
-    def run_to_its_end(
-        self, server: Any, worker: Any, deployment: str, parameters: dict[str, Any]
-    ) -> dict[str, Any]:
-        """Start a run as the UI's form does and wait until the worker has carried it out."""
+    def start(self, server: Any, deployment: str, parameters: dict[str, Any]) -> str:
+        """Start a run as the UI's form does; returns its id."""
         found = self.call(server, "GET", f"/deployments/name/{deployment}")
-        run = self.call(
-            server,
-            "POST",
-            f"/deployments/{found['id']}/create_flow_run",
-            {"parameters": parameters},
-        )
+        path = f"/deployments/{found['id']}/create_flow_run"
+        return str(self.call(server, "POST", path, {"parameters": parameters})["id"])
+
+    def end_of(self, server: Any, worker: Any, run_id: str) -> dict[str, Any]:
+        """The run, once the worker has carried it out."""
         for _ in range(600):
-            found = self.call(server, "GET", f"/flow_runs/{run['id']}")
+            found = self.call(server, "GET", f"/flow_runs/{run_id}")
             if found["state_type"] in {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}:
                 break
             worker.wait_a_moment()
         return dict(found)
 
     def test_deploy_and_run_on_demand_and_backfill(
-        self, prefect_server: Any, tmp_path: Path
+        self, deployed: PrefectServer, tmp_path: Path
     ) -> None:
-        prefect_server.run("prefect", "work-pool", "create", "docmill", "--type", "process")
-        prefect_server.run(
-            "prefect",
-            "--no-prompt",
-            "deploy",
-            "--all",
-            "--prefect-file",
-            "deployments/prefect.yaml",
-        )
         documents = tmp_path / "archive"
         for day in ("2026/01/05", "2026/02/07"):
             folder = documents / day
@@ -104,9 +114,9 @@ class TestAgainstARealServer:
             "by": "path",
             "partition": "month",
         }
-        with prefect_server.worker("docmill") as worker:
+        with deployed.worker("docmill") as worker:
             run, backfill = (
-                self.run_to_its_end(prefect_server, worker, name, parameters)
+                self.end_of(deployed, worker, self.start(deployed, name, parameters))
                 for name, parameters in (
                     ("document-pipeline/on-demand", {"job": job}),
                     ("backfill/backfill", {"plan": plan}),
@@ -119,8 +129,41 @@ class TestAgainstARealServer:
         # What the run had done, the backfill did not do again.
         parts = [m for m in manifests if m["parent"]]
         assert [sum(s["reused"] for s in m["shards"]) for m in parts] == [1, 1]
-        artifacts = self.call(prefect_server, "POST", "/artifacts/filter", {})
+        artifacts = self.call(deployed, "POST", "/artifacts/filter", {})
         assert {a["key"] for a in artifacts} >= {"cost", "report", "backfill"}
+
+    def test_sigterm_parks_the_run_of_a_worker_and_it_goes_on_later(
+        self, deployed: PrefectServer, tmp_path: Path
+    ) -> None:
+        job = {
+            "name": "post",
+            "lake": str(tmp_path / "lake"),
+            "source": {"path": str(invoices(tmp_path / "docs", 24))},
+            "types": ["invoice"],
+            "profile": "openai",
+            "concurrency": 4,
+            "budget_usd": 9,
+        }
+        with serve(Scenario.of({"latency": 0.3}), own_process=True) as provider:
+            keys = {"OPENAI_API_KEY": "not-a-key", "OPENAI_BASE_URL": provider.url}
+            with deployed.worker("docmill", **keys) as worker:
+                run_id = self.start(deployed, "document-pipeline/on-demand", {"job": job})
+                while provider.stats().requests < 6:
+                    worker.wait_a_moment()
+                place = self.call(deployed, "GET", f"/flow_runs/{run_id}")["infrastructure_pid"]
+                os.kill(int(place.rpartition(":")[2]), signal.SIGTERM)
+                parked = self.end_of(deployed, worker, run_id)
+            with pytest.MonkeyPatch.context() as patch:
+                for name, value in keys.items():
+                    patch.setenv(name, value)
+                (manifest,) = list_runs(Lake(job["lake"]))
+                done = run(manifest.job, os.environ, run_id=manifest.run_id)
+            repeats = provider.stats().repeats
+
+        assert (parked["state_type"], parked["state_name"]) == ("FAILED", "Parked")
+        assert "the run was told to stop; resume whenever you like" in parked["state"]["message"]
+        assert manifest.status is RunStatus.PARKED
+        assert (done.status, done.extracted, repeats.paid) == (RunStatus.DONE, 24, 0)
 
     def test_the_command_runs_as_a_flow_on_the_server(
         self, prefect_server: Any, tmp_path: Path
@@ -192,9 +235,6 @@ class TestAgainstARealServer:
 
 @pytest.mark.slow
 def test_the_command_runs_as_a_flow_without_any_server(tmp_path: Path) -> None:
-    import os
-    import sys
-
     environment = {**os.environ, "PREFECT_HOME": str(tmp_path / "home")}
     environment.pop("PREFECT_API_URL", None)
     (tmp_path / "note.txt").write_text("Invoice No: 1\nTotal: EUR 12.00\n")

@@ -32,7 +32,7 @@ def test_a_source_with_nothing_to_ask_costs_nothing() -> None:
     found = make_forecast([]).model_copy(update={"source": done})
 
     lines = list(forecast_lines(found))
-    assert "5 documents, 4 done already, 1 duplicates, 0 to ask about" in lines[0]
+    assert "5 documents, 4 done already, 1 duplicate, 0 to ask about" in lines[0]
     assert lines[1:] == ["nothing to ask: the run would cost $0"]
 
 

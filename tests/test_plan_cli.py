@@ -73,7 +73,7 @@ def test_a_plan_says_that_rules_made_it_and_what_it_cost(folder: Path) -> None:
     done = docmill("plan", "docs", "--goal", GOAL)
 
     assert "planned by docmill rules, careful, rules (offline engine), not a" in done.stdout
-    assert "spent $0 on 1 calls" in done.stdout
+    assert "spent $0 on 1 call" in done.stdout
     assert done.stdout.endswith("docmill run docmill.yaml\n")
 
 

@@ -155,7 +155,7 @@ def test_a_cap_holds_and_what_it_leaves_is_as_it_was(tmp_path: Path, simulator: 
     again = retried(done, "--budget", "9")
 
     assert (parked.status, left) == (RunStatus.PARKED, {"001.txt": "refused"})
-    assert "1 dead letters are as they were" in str(parked.message)
+    assert "1 dead letter stays as it was" in str(parked.message)
     assert ok == ()
     assert (again.status, again.failed) == (RunStatus.DONE, 0)
 

@@ -83,7 +83,9 @@ class TestBooks:
         done = run_pipeline(start_run(job, env={}), Losing())
 
         assert (done.status, done.report) == (RunStatus.FAILED, "")
-        assert "the books of extract do not balance: 2 documents went in" in str(done.message)
+        assert "the books of extract do not balance: 2 documents in, but 1 done" in str(
+            done.message
+        )
         assert not Path(done.manifest).with_name("report.html").exists()
 
     def test_a_shard_that_stops_the_run_does_not_hide_what_the_others_have_written(

@@ -14,6 +14,7 @@ from llms.policies.frontier import Frontier, Point, area, single_points
 from llms.policies.plays import Mixed, Outcome, Policy, interval, outcome
 from llms.policies.recorded import Recorded, ReplayError
 from llms.policies.tuning import Goal, Tuned, leads, tune
+from schemas.counted import counted
 
 LEAST_QUERIES = 40
 _TUNED_SHARE = 0.5
@@ -107,7 +108,8 @@ def hold(
     """
     if len(recorded) < LEAST_QUERIES:
         raise ReplayError(
-            f"{recorded.dataset} has {len(recorded)} queries; at least {LEAST_QUERIES} are needed "
+            f"{recorded.dataset} has {counted(len(recorded), 'query', 'queries')}; at least "
+            f"{LEAST_QUERIES} are needed "
             "to tune on one half and measure on the other"
         )
     half, other = recorded.split(_TUNED_SHARE, 1 - _TUNED_SHARE, seed=seed)
