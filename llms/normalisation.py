@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from itertools import pairwise
 
-_RUN = re.compile(r"[A-Za-z]+|[0-9]+|[^A-Za-z0-9]")
+# Letters or digits; ASCII signs and white space, of which nothing stays; any other character.
+_RUN = re.compile(r"([A-Za-z]+|[0-9]+)|([\x00-#%-*,-/:-@\[-`{-\x7f]+)|[^A-Za-z0-9]")
 _MOST_ERRORS = 8
 _MOST_CANDIDATES = 12
 
@@ -24,11 +25,13 @@ def normalised(text: str) -> tuple[str, "array[int]"]:
     gap = ""
     after_digit = False
     for match in _RUN.finditer(text):
-        run, start = match[0], match.start()
-        form = run.lower() if run.isascii() and run.isalnum() else folded(run)
+        run = match[0]
+        kind = match.lastindex
+        form = run.lower() if kind == 1 else "" if kind == 2 else folded(run)
         if not form:
             gap += run
             continue
+        start = match.start()
         if gap:
             if after_digit and form[0].isdigit():
                 parts.append(_separator(gap))

@@ -1,6 +1,11 @@
 """Which values does a text name? Dates, times, amounts, counts, durations, addresses, words."""
 
-from llms.recognition_amounts import find_amounts, find_integers, find_numbers
+from llms.recognition_amounts import (
+    find_amounts,
+    find_amounts_and_numbers,
+    find_integers,
+    find_numbers,
+)
 from llms.recognition_dates import find_dates
 from llms.recognition_durations import find_durations
 from llms.recognition_emails import find_emails
@@ -11,6 +16,7 @@ from llms.recognition_words import find_number_words
 __all__ = [
     "Mention",
     "find_amounts",
+    "find_amounts_and_numbers",
     "find_dates",
     "find_datetimes",
     "find_durations",

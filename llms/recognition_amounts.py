@@ -54,7 +54,17 @@ def find_amounts(text: str) -> list[Mention]:
     other reading is an alternative. The mention spans the currency too, which is its `unit` as ISO
     code.
     """
-    tokens = list(_tokens(text, money_only=True))
+    return _amounts(text, [token for token in _tokens(text) if _may_be_money(text, token)])
+
+
+def find_amounts_and_numbers(text: str) -> list[Mention]:
+    """What `find_amounts` and then what `find_numbers` finds, the digits looked for once."""
+    tokens = list(_tokens(text))
+    money = [token for token in tokens if _may_be_money(text, token)]
+    return [*_amounts(text, money), *_numbers(text, tokens)]
+
+
+def _amounts(text: str, tokens: list[_Token]) -> list[Mention]:
     comma = _decimal_comma(tokens)
     grouped_by_dot = any("." in token.marks[:-1] for token in tokens)
     found = (
@@ -70,7 +80,10 @@ def find_numbers(text: str) -> list[Mention]:
     Counts, amounts (without their currency), measures, percentages; only the parts of numeric
     dates, of times and of words are left out.
     """
-    tokens = list(_tokens(text))
+    return _numbers(text, list(_tokens(text)))
+
+
+def _numbers(text: str, tokens: list[_Token]) -> list[Mention]:
     comma = _decimal_comma(tokens)
     found = []
     for token in tokens:
@@ -93,19 +106,24 @@ def find_integers(text: str) -> list[Mention]:
     ]
 
 
-def _tokens(text: str, *, money_only: bool = False) -> Iterator[_Token]:
-    """The groups of digits in `text`; on request without those that can be no money."""
+def _tokens(text: str) -> Iterator[_Token]:
+    """The groups of digits in `text`."""
     for match in _TOKEN.finditer(text):
         digits = match[0]
         start, end = match.span()
-        if not digits.isdecimal():
-            yield _split(start, digits)
-        elif (
-            not money_only
-            or text[end : end + 1] in (",", ".")
-            or may_touch_currency(text, start, end)
-        ):
+        if digits.isdecimal():
             yield _Token(start, end, [digits], "")
+        else:
+            yield _split(start, digits)
+
+
+def _may_be_money(text: str, token: _Token) -> bool:
+    """Whether digits can be money at all: they are set apart, or something stands beside them."""
+    return (
+        token.marks != ""
+        or text[token.end : token.end + 1] in (",", ".")
+        or may_touch_currency(text, token.start, token.end)
+    )
 
 
 def _split(start: int, digits: str) -> _Token:
@@ -138,7 +156,7 @@ def _decimal_comma(tokens: Iterable[_Token]) -> bool | None:
 def _readings(token: _Token, comma: bool | None, *, is_money: bool) -> list[str]:
     """The plain decimals that a token can mean, the likeliest first; none if it is no number."""
     parts, marks = token.parts, token.marks
-    if not all(part.isascii() for part in parts):
+    if not "".join(parts).isascii():
         return []
     if not marks:
         return [_plain(parts[0])]

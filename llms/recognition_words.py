@@ -69,18 +69,18 @@ def find_number_words(text: str) -> list[Mention]:
 
 def numbers_in_words(low: str) -> list[NumberInWords]:
     """The whole numbers in words of `low`, a text in lower case, in order."""
-    words: list[tuple[str, int, int]] | None = None
+    # Most texts have many words and few of these: each is looked at once, wherever it stands.
+    beginnings = {word for word in set(_WORD.findall(low)) if _may_begin(word)}
+    if not beginnings:
+        return []
+    words = [(match[0], match.start(), match.end()) for match in _WORD.finditer(low)]
     found = []
     end = 0
-    index = -1
-    for match in _WORD.finditer(low):
-        index += 1
-        if match.start() < end or not _may_begin(match[0]):
+    for index, (word, start, _) in enumerate(words):
+        if word not in beginnings or start < end:
             continue
-        if words is None:
-            words = [(m[0], m.start(), m.end()) for m in _WORD.finditer(low)]
         best = max(
-            (_read(low, words, index, language) for language in _languages(match[0])),
+            (_read(low, words, index, language) for language in _languages(word)),
             key=lambda number: number.end if number else 0,
             default=None,
         )

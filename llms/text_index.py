@@ -11,12 +11,11 @@ from functools import cached_property
 from llms.normalisation import nearly, normalised
 from llms.recognition import (
     Mention,
-    find_amounts,
+    find_amounts_and_numbers,
     find_dates,
     find_datetimes,
     find_durations,
     find_number_words,
-    find_numbers,
 )
 
 Span = tuple[int, int]
@@ -61,11 +60,7 @@ class TextIndex:
     @cached_property
     def numbers(self) -> Mentions:
         """Mentions by number (see `number_key`), be they in digits or in words."""
-        mentions = [
-            *find_amounts(self.text),
-            *find_numbers(self.text),
-            *find_number_words(self.text),
-        ]
+        mentions = [*find_amounts_and_numbers(self.text), *find_number_words(self.text)]
         return _by_meaning(mentions, number_key)
 
     @cached_property
