@@ -36,6 +36,15 @@ _FILTERED = re.compile(
     r"content_filter|content_policy|content management policy|moderation|flagged|invalid_prompt",
     re.IGNORECASE,
 )
+_AGAIN_IN = re.compile(
+    r"(?:try again|retry) (?:in|after) (?:(\d+)h ?)?(?:(\d+)m(?!s) ?)?"
+    r"(?:(\d+(?:\.\d+)?) ?s(?:ec\w*)?\b)?(?:(\d+(?:\.\d+)?) ?ms\b)?",
+    re.IGNORECASE,
+)
+"""OpenAI: "Please try again in 1m30.5s", Google: "Please retry in 34.07s", Azure: "Please retry
+after 12 seconds". Hours, minutes, seconds, milliseconds."""
+
+_UNITS_S = (3600.0, 60.0, 1.0, 0.001)
 _NO_MODEL = re.compile(
     r"model_not_found|model_not_available|DeploymentNotFound|no endpoints found|no such model"
     r"|unknown model"
@@ -104,6 +113,8 @@ def classify_response(
         return Failure(failure_class, message, status, **more)
 
     told_s = retry_after(headers)
+    if told_s is None and status == 429:
+        told_s = _told_in_words(str(words))
     # Some speak of a quota where they mean this minute's, and then say when to come back.
     is_quota = bool(_QUOTA.search(signs) or (told_s is None and _QUOTA.search(text)))
     if status == 402 or (status in (403, 429) and is_quota):
@@ -171,6 +182,13 @@ def classify_answer(answer: Answer) -> Failure | None:
     return None
 
 
+def classify_unusable(finish_reason: str, problem: str) -> Failure:
+    """Why an answer is of no use that is not valid under its schema."""
+    if finish_reason == "length":
+        return Failure(FailureClass.TRUNCATED, "the answer was cut off at its token limit")
+    return Failure(FailureClass.INVALID_ANSWER, f"the answer is not valid: {problem}")
+
+
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds to wait, as `retry-after-ms` or `retry-after` ask for; None if they do not."""
     for name, unit_s in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
@@ -181,6 +199,14 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         if 0 <= seconds < float("inf"):
             return seconds
     return None
+
+
+def _told_in_words(text: str) -> float | None:
+    """Seconds to wait, as a refusal says them where no header does; None if it does not."""
+    found = _AGAIN_IN.search(text)
+    if found is None or not any(found.groups()):
+        return None
+    return sum(float(n) * unit_s for n, unit_s in zip(found.groups(), _UNITS_S, strict=True) if n)
 
 
 def redact(text: str, secrets: Collection[str] = ()) -> str:

@@ -15,11 +15,12 @@ from llms.breaker import Breaker, Breakers
 from llms.budget import Budget
 from llms.calls import Call, Reply
 from llms.candidates import Candidates
-from llms.classification import Failure, classify_answer
+from llms.classification import Failure, classify_answer, classify_unusable
 from llms.deadlines import CEILING_S, Deadlines
 from llms.failures import FAILING_OVER, OUTAGES, CallError, FailureClass, Unanswered
 from llms.limits import Limiters
 from llms.patience import Patience
+from llms.quota import Quota
 from llms.responses import ResponseStore, StoredResponse
 from llms.sdk import Request
 from llms.service_lanes import Lanes
@@ -119,6 +120,7 @@ class Client:
             clock=clock,
             now=now,
         )
+        self._quotas = {name: Quota(clock) for name in providers}
         self._in_flight: dict[
             tuple[bytes, tuple[str, ...]], asyncio.Future[_Answered | CallError | None]
         ] = {}
@@ -270,7 +272,7 @@ class Client:
             try:
                 data, _ = parse_answer(answer.text, request.schema_text)
             except InvalidAnswerError as error:
-                failure = _unusable(answer.finish_reason, str(error))
+                failure = classify_unusable(answer.finish_reason, str(error))
                 row.outcome, row.message = failure.failure_class.value, failure.message
                 if is_last or failure.failure_class is FailureClass.TRUNCATED:
                     raise self._error(model, failure, trail, answer.text) from None
@@ -302,6 +304,8 @@ class Client:
                     return Failure(breaker.last_failure, breaker.story)
                 await self._pause(wait_s + self._rng.uniform(0, 1))
                 continue
+            if (used_up := self._quotas[model.provider].used_up()) is not None:
+                return used_up
             sent = await self._attempt(call, request, model, trail)
             if isinstance(sent.outcome, StoredResponse):
                 return sent.outcome, sent.row
@@ -331,9 +335,11 @@ class Client:
                 trail.usd += sent.outcome.usd + sent.outcome.lost_usd
             else:
                 breaker.succeeded()
+                self._quotas[model.provider].answered()
                 trail.lost_usd = 0.0
             return sent
         failure = sent.outcome
+        self._quotas[model.provider].failed(failure)
         trail.lost_usd += sent.row.usd
         if failure.failure_class in OUTAGES:
             waited_s = sent.row.latency_ms / 1000
@@ -389,9 +395,3 @@ def _is_usable(stored: StoredResponse, request: Request) -> bool:
     except InvalidAnswerError:
         return False
     return True
-
-
-def _unusable(finish_reason: str, problem: str) -> Failure:
-    if finish_reason == "length":
-        return Failure(FailureClass.TRUNCATED, "the answer was cut off at its token limit")
-    return Failure(FailureClass.INVALID_ANSWER, f"the answer is not valid: {problem}")

@@ -96,6 +96,26 @@ def test_a_quota_that_comes_back_in_a_moment_is_a_rate_limit(
 
 
 @pytest.mark.parametrize(
+    ("words", "seconds"),
+    [
+        ("Rate limit reached for gpt-x on tokens per min. Please try again in 120ms.", 0.12),
+        ("Limit 30000, Used 29000. Please try again in 1m2.5s.", 62.5),
+        ("Rate limit reached. Please try again in 6h0m7s", 21607),
+        ("You exceeded your current quota, see the docs. Please retry in 34.07s.", 34.07),
+        ("Requests have exceeded the call rate limit. Please retry after 12 seconds.", 12),
+        ("Too many requests, try again in a moment", None),
+    ],
+)
+def test_a_refusal_that_says_in_words_when_to_come_back_is_believed(
+    words: str, seconds: float | None
+) -> None:
+    failure = make_failure(429, {"message": words})
+
+    assert failure.failure_class is FailureClass.RATE_LIMITED
+    assert failure.retry_after_s == (None if seconds is None else pytest.approx(seconds))
+
+
+@pytest.mark.parametrize(
     ("error", "parameter"),
     [
         (

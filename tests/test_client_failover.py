@@ -60,6 +60,30 @@ def test_an_exhausted_quota_without_another_provider_is_raised(make_bench: MakeB
     assert "exceeded your current quota" in str(error)
 
 
+def test_an_exhausted_quota_is_asked_for_by_a_few_and_once_a_minute_by_one(
+    make_bench: MakeBench,
+) -> None:
+    bench = make_bench(make_model(), make_model("other", provider="beta"))
+    client = bench.make_client()
+    refusals = [make_error(429, code="insufficient_quota") for _ in range(4)]
+    bench.script(*refusals, make_completion())
+    bench.script(*(make_completion() for _ in range(7)), at="beta")
+
+    async def scenario() -> list[str]:
+        asked = []
+        for number in range(8):
+            if number in (5, 7):  # a minute later
+                await bench.time.sleep(61)
+            asked.append((await client(make_call(f"question {number}"))).model)
+        await client.aclose()
+        return asked
+
+    asked = asyncio.run(scenario())
+
+    assert asked == [*["other"] * 7, "small"]
+    assert [row[0] for row in bench.rows].count("small") == 5
+
+
 def test_trouble_is_repeated_with_pauses_then_failed_over_then_raised(
     make_bench: MakeBench,
 ) -> None:
