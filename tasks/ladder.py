@@ -176,7 +176,8 @@ class Ladder:
         )
         found = self._cheaper(self._left)
         if found is None:
-            self._say(f"{short}: no cheaper lane can be waited for, and the run may be parked")
+            none = "no lane that can be waited for is known to be cheaper"
+            self._say(f"{short}: {none}, and the run may be parked")
             return
         self._shift(found.stages, found.lane)
         # As if all had been sent there: what follows is measured.

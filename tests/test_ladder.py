@@ -113,7 +113,9 @@ def test_where_no_lane_is_cheaper_it_is_told_that_the_run_will_be_parked() -> No
 
     assert stairs.shifted == []
     assert len(stairs.told) == 1
-    assert stairs.told[0].endswith("no cheaper lane can be waited for, and the run may be parked")
+    assert stairs.told[0].endswith(
+        "no lane that can be waited for is known to be cheaper, and the run may be parked"
+    )
 
 
 def test_verifications_get_what_the_rest_of_the_documents_leaves() -> None:
