@@ -124,7 +124,7 @@ class Sender:
             async with AsyncExitStack() as room:
                 sent = await self._send(lane, call, request, model, number, lost_usd, room)
             if not isinstance(sent.outcome, Failure) or not sent.outcome.is_unexecuted:
-                self._lanes.answered(lane, asked)
+                self._lanes.answered(lane, asked, sent.outcome)
                 return sent
             self._lanes.handed_back(lane, model.provider, model.api_id, asked, sent.outcome)
 

@@ -28,7 +28,7 @@ from llms.stopping import Stop
 from llms.trail import PROBE, Trail, is_worth_asking, probe_of
 from llms.validation import InvalidAnswerError, parse_answer
 from schemas.ledger import Attempt
-from schemas.providers import Provider
+from schemas.providers import Lane, Provider
 from schemas.roles import Model, Resolution
 
 IsStale = Callable[[Call, StoredResponse, bool], bool]
@@ -345,7 +345,8 @@ class Client:
             waited_s = sent.row.latency_ms / 1000
             trail.has_waited(model.provider, self._clock() - waited_s)
             is_probe = call.stage == PROBE
-            breaker.failed(failure.failure_class, failure.message, waited_s, is_probe=is_probe)
+            if sent.row.lane != Lane.BATCH:  # a batch that is stuck says nothing of the provider
+                breaker.failed(failure.failure_class, failure.message, waited_s, is_probe=is_probe)
         else:
             breaker.succeeded()
         return sent

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from schemas.providers import Lane
 
-CANCELLING_S = 600.0
-"""The API promises to have cancelled a batch within ten minutes."""
+CANCELLING_S = 900.0
+"""A cancelled batch that has not ended by then is left alone; the API says ten minutes."""
 
 FLEX_WAIT = 4.0
 """How many times as long as in the standard lane a call takes in the flex lane. Assumed."""

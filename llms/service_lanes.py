@@ -44,6 +44,10 @@ class LaneEndpoint(Protocol):
         ...
 
 
+_SILENT = (FailureClass.TIMEOUT, FailureClass.CONNECTION)
+"""What is said of the requests of a batch that was left, or has been forgotten."""
+
+
 @dataclass(frozen=True, slots=True)
 class LanePlan:
     """What is wanted of the lanes in a run.
@@ -80,6 +84,7 @@ class Lanes:
         sleep: Waits some seconds.
         quiet_s: Seconds without a new request after which a batch is made.
         poll_s: Shortest time between two looks at a batch, in seconds.
+        tell: Tells whoever watches of a batch that did not end well.
     """
 
     def __init__(
@@ -94,8 +99,10 @@ class Lanes:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         quiet_s: float = QUIET_S,
         poll_s: float = 1.0,
+        tell: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._plan = plan
+        self._tell = tell
         self._providers = providers
         self._run_id = run_id
         self._budget = budget
@@ -153,10 +160,13 @@ class Lanes:
             for _ in range(places):
                 self._online.release()
 
-    def answered(self, lane: Lane, key: str) -> None:
-        """Note that a request of a lane has been answered, whatever the answer."""
+    def answered(self, lane: Lane, key: str, outcome: object) -> None:
+        """Note that a request of a lane has been answered, or that no answer will come."""
         if lane is Lane.BATCH:
             self._lying.discard(key)
+            if isinstance(outcome, Failure) and outcome.failure_class in _SILENT:
+                # One batch has kept it for as long as it had: it does not wait for another.
+                self._returns[key] = MOST_RETURNS
 
     def handed_back(self, lane: Lane, provider: str, api_id: str, key: str, why: Failure) -> None:
         """Note that a lane has handed a request back without having worked on it."""
@@ -190,6 +200,7 @@ class Lanes:
                 book=self._book,
                 budget=self._budget,
                 times=self._times,
+                tell=self._tell,
                 url="/chat/completions" if is_azure else "/v1/chat/completions",
                 quiet_s=self._quiet_s,
             )

@@ -139,7 +139,7 @@ class Ladder:
             return self._share
         if not self._is_sparing:
             self._is_sparing = True
-            self._say(
+            self.say(
                 f"${unspent:.4g} are left and the {counted(round(due), 'verification')} to come "
                 f"should cost ${cost:.4g} beside all else: there are fewer of them"
             )
@@ -177,13 +177,14 @@ class Ladder:
         found = self._cheaper(self._left)
         if found is None:
             none = "no lane that can be waited for is known to be cheaper"
-            self._say(f"{short}: {none}, and the run may be parked")
+            self.say(f"{short}: {none}, and the run may be parked")
             return
         self._shift(found.stages, found.lane)
         # As if all had been sent there: what follows is measured.
         self._work_usd *= found.factor
-        self._say(f"{short}: the rest is sent in the {found.lane.value} lane")
+        self.say(f"{short}: the rest is sent in the {found.lane.value} lane")
 
-    def _say(self, note: str) -> None:
+    def say(self, note: str) -> None:
+        """Tell what was given up, now and in the notes of the run."""
         self.notes.append(note)
         self._tell(note)

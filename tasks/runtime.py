@@ -107,7 +107,12 @@ class Runtime:
         plan, _ = plan_lanes(self.manifest, providers, self.store, now=time.time())
         plan = replace(plan, online=self._places)
         self._lanes = lanes = Lanes(
-            plan, providers, store=self.store, run_id=self.manifest.run_id, budget=self.budget
+            plan,
+            providers,
+            store=self.store,
+            run_id=self.manifest.run_id,
+            budget=self.budget,
+            tell=lambda note: self.ladder.say(note),
         )
         client = Client(
             run_id=self.manifest.run_id,

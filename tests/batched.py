@@ -150,6 +150,7 @@ class Bench:
             now=self.now,
         )
         self.rows: list[Any] = []
+        self.told: list[str] = []
 
     def now(self) -> float:
         """The time of day, in seconds."""
@@ -229,6 +230,7 @@ class Bench:
             budget=budget,
             now=self.now,
             sleep=self.clock.sleep,
+            tell=self.told.append,
         )
         client = Client(
             run_id=self.run_id,

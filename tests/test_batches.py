@@ -12,6 +12,7 @@ import pytest
 from llms.calls import Reply
 from llms.client import Client
 from llms.failures import CallError, FailureClass
+from llms.lane_choice import CANCELLING_S
 from schemas.providers import Lane
 from schemas.roles import Role
 from tests.batched import Bench, Filter, make_call, make_calls, make_model
@@ -138,6 +139,23 @@ def test_a_batch_that_is_late_is_cancelled_and_its_rest_asked_online(tmp_path: P
     assert 5 < done["batch"] < 15
     assert bench.now() < bench.leave_at + 60
     check_books(bench)
+
+
+def test_a_batch_that_is_late_and_cannot_be_cancelled_leaves_the_time_that_was_kept_for_its_rest(
+    tmp_path: Path,
+) -> None:
+    never = {"turnaround": 36_000, "cancelling_s": 1e6}
+    bench = Bench(tmp_path, batches=never, round_s=600)
+    bench.leave_at = bench.now() + 18_000
+
+    replies = bench.ask(*make_calls(20))
+
+    assert all(isinstance(reply, Reply) for reply in replies)
+    assert lanes(bench)["standard"] == 20
+    # What follows `leave_at` is kept free by `choose_lanes`: this much, and the time to ask online.
+    assert bench.now() < bench.leave_at + CANCELLING_S + 60
+    (told,) = bench.told
+    assert told.endswith(" ended as stuck: 20 of 20 requests not answered")
 
 
 def test_no_batch_is_begun_that_would_be_late(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import math
 import uuid
-from collections.abc import Collection, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from typing import Any
 
 from llms.batches.api import BatchApi, Standing, input_line
@@ -15,6 +15,7 @@ from llms.classification import Failure
 from llms.failures import FailureClass
 from llms.pricing import estimate_tokens
 from llms.sdk import Endpoint, RawResponse
+from schemas.counted import counted
 
 QUIET_S = 2.0
 """A batch is made once no request has come for so long: calls of a stage come in a burst."""
@@ -44,6 +45,7 @@ class BatchEndpoint:
         times: When batches are looked at and left.
         url: What requests name as their URL.
         quiet_s: See `QUIET_S`.
+        tell: Tells whoever watches of a batch that did not end well.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class BatchEndpoint:
         times: Times,
         url: str = "/v1/chat/completions",
         quiet_s: float = QUIET_S,
+        tell: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.secrets = endpoint.secrets
         self._endpoint = endpoint
@@ -67,6 +70,7 @@ class BatchEndpoint:
         self._times = times
         self._url = url
         self._quiet_s = quiet_s
+        self._tell = tell
         self._following = Following(BatchApi(endpoint, url=url), book, times)
         self._waiting: dict[str, Waiting] = {}
         self._items: dict[str, Item] = {}
@@ -269,6 +273,9 @@ class BatchEndpoint:
         is_full = end.status == "failed" and other.failure_class is FailureClass.RATE_LIMITED
         if is_full and not waiting.refused(batch.tokens, other.message):
             other = _returned(other.message)
+        if left := sum(key not in end.responses for key in members):
+            of = counted(len(members), "request")
+            self._tell(f"batch {batch.batch_id} ended as {end.status}: {left} of {of} not answered")
         told = f"batch {batch.batch_id} {end.status} before this request was worked on"
         # In the order they were handed in: failures stand among answers as they would online.
         for key, item in members.items():

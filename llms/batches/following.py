@@ -9,10 +9,8 @@ from llms.batches.api import BatchApi, Standing, refusal, results
 from llms.batches.book import Batch, BatchBook, ItemState
 from llms.classification import Failure
 from llms.failures import OUTAGES, FailureClass
+from llms.lane_choice import CANCELLING_S
 from llms.sdk import RawResponse
-
-CANCELLING_S = 900.0
-"""A cancelled batch that has not ended by then (the API says ten minutes) is left alone."""
 
 _OVERDUE_S = 900.0
 """So long after its window a batch that still says it is in progress is cancelled."""
