@@ -179,7 +179,7 @@ def backfill(
     from pydantic import ValidationError
 
     from schemas.job import Backfill
-    from tasks.setting_errors import first_problem
+    from schemas.setting_errors import first_problem
 
     job = job_of(path, out=out, profile=profile)
     try:

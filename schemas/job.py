@@ -78,14 +78,16 @@ StageName = Literal[
 
 
 def _time_or_datetime(value: object) -> object:
-    # YAML 1.1 reads 22:30 as 1350, a number to the base of 60; nobody means seconds.
+    # YAML 1.1 reads 22:30 as 1350, a number to the base of 60, and 22:30:00 as 81000.
     if isinstance(value, int) and 0 <= value < 24 * 60:
         return time(value // 60, value % 60)
-    if not isinstance(value, str):
+    if isinstance(value, int) and 60 * 60 <= value < 24 * 60 * 60:
+        return time(value // 3600, value // 60 % 60, value % 60)
+    if not isinstance(value, str | int | float):
         return value
     for kind in (time, datetime):
         try:
-            return kind.fromisoformat(value.strip().zfill(5))
+            return kind.fromisoformat(str(value).strip().zfill(5))
         except ValueError:
             continue
     raise ValueError(f"{value!r} is no time such as 06:00 or 2026-07-11T06:00")

@@ -12,8 +12,8 @@ from schemas.documents import SHIPPED, shipped_type
 from schemas.fields import DocumentType, FieldSpec
 from schemas.job import Job, Source, TypeRef
 from schemas.roles import Role
+from schemas.setting_errors import first_problem
 from tasks.selection import compile_globs
-from tasks.setting_errors import first_problem
 
 JOB_FILE = "docmill.yaml"
 

@@ -14,6 +14,7 @@ from schemas.counted import counted
 from schemas.job import Job, Metric, Source
 from schemas.plans import JobPlan
 from schemas.roles import Model
+from schemas.setting_errors import first_problem
 from storage.store import Lake
 from tasks.jobs import JobError, job_of_text
 from tasks.planning_calls import PlanCalls, Spent
@@ -21,7 +22,6 @@ from tasks.planning_sample import PlanSample, sample_documents
 from tasks.planning_yaml import job_yaml
 from tasks.record_sql import RecordSql, RecordSqlError
 from tasks.record_tables import empty_records
-from tasks.setting_errors import first_problem
 
 SAMPLE = 24
 """Documents that a plan looks at unless told otherwise."""

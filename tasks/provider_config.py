@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from llms.failures import ProviderError
 from schemas.job import Job
 from schemas.providers import UserConfig
-from tasks.setting_errors import first_problem
+from schemas.setting_errors import first_problem
 
 CONFIG = "DOCMILL_CONFIG"
 """Environment variable with the path of the configuration file; set but empty, there is none."""

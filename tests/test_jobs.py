@@ -134,6 +134,16 @@ def test_a_mistake_in_a_job_file_is_one_clear_sentence(
         pytest.param("shadow: 2", "shadow.share: should be at most 1", id="bound"),
         pytest.param("processes: many", "processes: should be a whole number", id="number"),
         pytest.param(
+            "types: [{uses: invoice}]",
+            "types.0.uses: there is no such setting; did you mean 'use'? (and 1 more)",
+            id="misspelt",
+        ),
+        pytest.param(
+            "lanes: {extrct: batch}",
+            "lanes.extrct: there is no such choice; did you mean 'extract'?",
+            id="misspelt name of a mapping",
+        ),
+        pytest.param(
             "types: [{name: a, fields: [{name: b, minimum: 5, maximum: 1}]}]",
             "types.0.fields.0: field 'b': its minimum 5 is over its maximum 1",
             id="an empty range",

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from statistics import NormalDist
 from typing import Annotated, Any, Literal, Self
@@ -18,6 +17,7 @@ from pydantic import (
 )
 
 from llms.simulator.faults import Fault
+from schemas.setting_errors import first_problem
 
 _NORMAL = NormalDist()
 _Z95 = _NORMAL.inv_cdf(0.95)
@@ -56,6 +56,8 @@ class Latency(_Frozen):
     @model_validator(mode="before")
     @classmethod
     def _from_number(cls, given: Any) -> Any:
+        if not isinstance(given, int | float | Mapping | Latency):
+            raise ValueError("should be seconds, such as 0.5, or {seconds: 0.5, p95_s: 2}")
         return {"seconds": given} if isinstance(given, int | float) else given
 
     @model_validator(mode="after")
@@ -345,7 +347,7 @@ class Scenario(Behaviour):
         try:
             return cls.model_validate(dict(given))
         except ValidationError as error:
-            raise ScenarioError(_sentence(error)) from error
+            raise ScenarioError(first_problem(error, cls)) from error
 
     def behaviour(self, model: str) -> Behaviour:
         """How a model behaves: the scenario, with what differs for the first glob that fits."""
@@ -358,18 +360,3 @@ class Scenario(Behaviour):
     def is_served(self, model: str) -> bool:
         """Whether there is a model of this name."""
         return any(fnmatchcase(model, glob) for glob in self.serves)
-
-
-def _sentence(error: ValidationError) -> str:
-    first = error.errors(include_url=False)[0]
-    place = ".".join(str(part) for part in first["loc"] if part != "[key]")
-    message = first["msg"].removeprefix("Value error, ")
-    guess: list[str] = []
-    if first["type"] == "extra_forbidden":
-        message = "there is no such field"
-        guess = get_close_matches(str(first["loc"][-1]), Scenario.model_fields, n=1)
-    elif first["type"] == "enum" and first["loc"][-1] == "[key]":
-        message = "there is no such fault"
-        guess = get_close_matches(str(first["input"]), list(Fault), n=1)
-    hint = f"; did you mean '{guess[0]}'?" if guess else ""
-    return f"{place or 'the scenario'}: {message}{hint}"

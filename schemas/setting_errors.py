@@ -1,5 +1,6 @@
 """What is wrong with a file of settings? The first complaint of pydantic as a person reads it."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -43,6 +44,12 @@ _BOUNDS = {
     "missing": "is missing",
 }
 
+_KEY = "[key]"
+"""Pydantic's last part of the place of a name in a mapping."""
+
+_MANY = 9
+"""Names that are listed only where none is like what was written."""
+
 _PLAIN_BRANCHES = {"str", "int", "float", "bool", "date", "time", "datetime"}
 """Kinds without a class of ours that stand in unions of settings."""
 
@@ -66,7 +73,10 @@ def first_problem(error: ValidationError, model: type[BaseModel]) -> str:
 def _causes(errors: Sequence[ErrorDetails]) -> list[ErrorDetails]:
     """The errors without lists that are too short only because what stands in them is wrong."""
     longer = {error["loc"][:end] for error in errors for end in range(len(error["loc"]))}
-    return [e for e in errors if e["type"] != "too_short" or e["loc"] not in longer]
+    causes = [e for e in errors if e["type"] != "too_short" or e["loc"] not in longer]
+    # What is missing beside a setting that does not exist has most likely been misspelt.
+    misspelt = {e["loc"][:-1] for e in causes if e["type"] == "extra_forbidden"}
+    return sorted(causes, key=lambda e: e["type"] == "missing" and e["loc"][:-1] in misspelt)
 
 
 def _of_meant_branches(
@@ -104,7 +114,7 @@ def _is_of_another_kind(error: ErrorDetails, depth: int) -> bool:
 
 
 def _place(loc: tuple[int | str, ...], classes: set[Any]) -> str:
-    return ".".join(str(part) for part in loc if not _is_branch(part, classes))
+    return ".".join(str(part) for part in loc if part != _KEY and not _is_branch(part, classes))
 
 
 def _is_branch(part: int | str, classes: set[Any]) -> bool:
@@ -125,6 +135,15 @@ def _message(error: ErrorDetails, parts: Mapping[Any, Mapping[str, Any]]) -> str
     if kind in _KINDS:
         kinds = dict.fromkeys(_kind(one, parts) for one in context.get("kinds", [error]))
         return f"should be {' or '.join(kinds)}"
+    if kind in ("enum", "literal_error"):
+        choices = re.findall(r"'([^']*)'", context["expected"])
+        guess = guessed(str(error["input"]), choices)
+        # A list that fills the screen tells less than the one that was meant.
+        if guess and (error["loc"][-1] == _KEY or len(choices) > _MANY):
+            return f"there is no such choice; {guess}"
+        return f"should be {context['expected']}"
+    if kind == "invalid_key":
+        return "there is no such setting"
     if kind in _BOUNDS:
         return _BOUNDS[kind].format(**{name: _plain(value) for name, value in context.items()})
     return error["msg"].removeprefix("Value error, ").removeprefix("Input ").removeprefix("String ")
