@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 
 _SHORTEST_SLEEP_S = 0.001
 
@@ -35,13 +35,32 @@ class Alarm:
         self._due: _Due | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def set(self, loop: asyncio.AbstractEventLoop, wait_s: float) -> None:
-        """Ring in so many seconds on a loop, unless it rings before that anyway."""
+    def set(
+        self,
+        loops: Collection[asyncio.AbstractEventLoop],
+        wait_s: float,
+        *,
+        without: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        """Ring in so many seconds, unless it rings before that anyway.
+
+        Args:
+            loops: Those of all who wait, which go on as long as they do. On any other loop it
+                might never ring.
+            wait_s: Seconds until then.
+            without: One of them that may be about to close.
+        """
         at = self._clock() + wait_s
+        loop = next((one for one in loops if one is not without), without)
         if self._due is not None:
             set_for, on = self._due
-            if set_for <= at + _SHORTEST_SLEEP_S and not on.is_closed():
+            will_ring = on in loops and (on is not without or loop is without)
+            if will_ring and set_for <= at + _SHORTEST_SLEEP_S:
                 return  # it is looked at then what is next
+        elif loop is without:
+            return  # the alarm on it has just been cancelled, and so will be all who wait there
+        if loop is None:
+            return
         due = self._due = (at, loop)
         try:
             if loop is _running_loop():

@@ -6,7 +6,6 @@ import math
 import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 
 from llms.alarms import Alarm
 from llms.call_sizes import CallSizes
@@ -14,51 +13,16 @@ from llms.classification import retry_after
 from llms.failures import StoreError
 from llms.in_flight import InFlight
 from llms.limit_headers import Said, read_limits
-from llms.limit_share import Need, Share, Slice
+from llms.limit_share import Need, Share
 from llms.model_rates import NOTHING, REQUESTS, TOKENS, Amounts, ModelRates
 from llms.refusals import Refusals
-from llms.turns import Turns
+from llms.waiters import Permit, Waiter, Waiters
 
 _MOST_LOOKED_AT = 500
 """Calls at the head of the queue for which a slice of a shared limit is asked."""
 
 _LEARN_EVERY_S = 0.1
 """Headers are looked at so often; reading those of every response would cost more than they say."""
-
-
-@dataclass(slots=True, eq=False)
-class Permit:
-    """Leave to send one request, given at `at` (seconds of the limiter's clock).
-
-    Attributes:
-        at: When it was given.
-        amounts: What it sets aside.
-        is_final: What it sets aside is what it counts, whatever it will have used.
-        beside: Requests in flight when it was given, without this one.
-        taken_from: The slice of a shared limit that it was taken from.
-        is_open: It has not been settled.
-        is_refused: The provider has turned the request away.
-    """
-
-    at: float
-    amounts: Amounts
-    is_final: bool = False
-    beside: int = 0
-    taken_from: Slice | None = None
-    is_open: bool = True
-    is_refused: bool = False
-
-
-class _Waiter:
-    __slots__ = ("amounts", "granted", "loop", "most_output", "permit", "thread")
-
-    def __init__(self, amounts: Amounts, most_output: int) -> None:
-        self.amounts = amounts
-        self.most_output = most_output
-        self.loop = asyncio.get_running_loop()
-        self.thread = threading.get_ident()
-        self.granted: asyncio.Future[None] = self.loop.create_future()
-        self.permit: Permit | None = None
 
 
 class Limiter:
@@ -105,7 +69,7 @@ class Limiter:
         self._in_flight = InFlight(in_flight, is_known=self._rates.is_stated)
         self._refusals = Refusals()
         self._sizes = CallSizes()
-        self._queue: Turns[_Waiter] = Turns()
+        self._queue = Waiters()
         # The kinds of which the book of a shared limit is told all.
         self._booked: set[int] = set()
         self._told_at = -math.inf
@@ -159,7 +123,7 @@ class Limiter:
                 amounts = self._rates.at_most(amounts, most_output)
             if not self._queue and self._wait_s(amounts) == 0:
                 return self._admit(amounts, most_output)
-            waiter = _Waiter(amounts, most_output)
+            waiter = Waiter(amounts, most_output)
             self._queue.join(stage, waiter)
             self._pump()
         try:
@@ -360,14 +324,13 @@ class Limiter:
             if wait_s is None:
                 return
             if wait_s > 0:
-                loops = (one.loop for one in self._queue if one.loop is not without)
-                self._alarm.set(next(loops, waiter.loop), wait_s)
+                self._alarm.set(self._queue.loops, wait_s, without=without)
                 return
             self._queue.pop()
             waiter.permit = self._admit(waiter.amounts, waiter.most_output)
             self._wake(waiter)
 
-    def _wake(self, waiter: _Waiter, error: StoreError | None = None) -> None:
+    def _wake(self, waiter: Waiter, error: StoreError | None = None) -> None:
         if waiter.thread == threading.get_ident():
             self._give(waiter, error)
             return
@@ -377,7 +340,7 @@ class Limiter:
             if waiter.permit is not None:
                 self.settle(waiter.permit)
 
-    def _give(self, waiter: _Waiter, error: StoreError | None) -> None:
+    def _give(self, waiter: Waiter, error: StoreError | None) -> None:
         """On the waiter's own thread: hand it its permit. One that has been cancelled meanwhile
         settles the permit itself."""
         if waiter.granted.done():

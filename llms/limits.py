@@ -6,9 +6,10 @@ import time
 from collections.abc import Awaitable, Callable
 
 from llms.limit_share import Share
-from llms.limiter import Limiter, Permit
+from llms.limiter import Limiter
 from llms.rates import WINDOW_S
 from llms.shared_limits import SharedLimits, limit_name
+from llms.waiters import Permit
 from schemas.providers import Provider
 
 __all__ = ["WINDOW_S", "Limiter", "Limiters", "Permit"]

@@ -39,10 +39,12 @@ class Turns(Generic[T]):
             self._groups[name] = group
         return waiter
 
-    def leave(self, group: str, waiter: T) -> None:
-        """Wait no longer; nothing happens to those who do not wait."""
+    def leave(self, group: str, waiter: T) -> bool:
+        """Wait no longer; returns whether it has waited."""
         waiting = self._groups.get(group)
-        if waiting is not None and waiter in waiting:
-            waiting.remove(waiter)
-            if not waiting:
-                del self._groups[group]
+        if waiting is None or waiter not in waiting:
+            return False
+        waiting.remove(waiter)
+        if not waiting:
+            del self._groups[group]
+        return True

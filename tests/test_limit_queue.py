@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from llms.alarms import Alarm
 from llms.limiter import Limiter
 from tests.rationed import make_limiter, run
 
@@ -108,6 +109,21 @@ def test_threads_with_event_loops_of_their_own_share_a_limiter() -> None:
 
     assert len(admitted) == 300
     assert limiter.in_flight == 0
+
+
+def test_an_alarm_on_a_loop_where_nobody_waits_any_more_is_set_again_on_another() -> None:
+    async def rings() -> list[asyncio.AbstractEventLoop | None]:
+        rung: list[asyncio.AbstractEventLoop | None] = []
+        clock = asyncio.get_running_loop().time
+        alarm = Alarm(rung.append, threading.RLock(), clock, asyncio.sleep)
+        leaving = asyncio.new_event_loop()
+        alarm.set([leaving], 1.0)
+        alarm.set([asyncio.get_running_loop()], 1.0)
+        await asyncio.sleep(2)
+        leaving.close()
+        return rung
+
+    assert run(rings()) == [None]
 
 
 def test_a_loop_that_ends_leaves_those_of_other_loops_their_turn() -> None:
