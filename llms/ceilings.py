@@ -24,6 +24,9 @@ _FIRST_STEP = 0.02
 _FIRST_EAGER_STEP = 0.25
 _LARGEST_STEP = 0.5
 
+_MOST = 1e9
+"""Nobody sends so many tokens a minute: a ceiling that has been doubled beyond is none."""
+
 _FAR = 0.1
 _MOST_PATIENCE = 8
 """So many times longer it takes until more is tried, where trying was refused time and again."""
@@ -47,7 +50,9 @@ class Ceiling:
         "_began",
         "_calm",
         "_eager_until",
+        "_is_free",
         "_is_waited_for",
+        "_lowered_to",
         "_margin",
         "_minute",
         "_patience",
@@ -55,12 +60,14 @@ class Ceiling:
         "_step",
         "_stepped_at",
         "value",
+        "was_passed",
     )
 
     def __init__(self) -> None:
         self.value = math.inf
         self._began = -math.inf
         self._calm = 0
+        self._is_free = False
         self._is_waited_for = False
         self._eager_until = math.inf
         self._margin = MARGIN
@@ -69,6 +76,8 @@ class Ceiling:
         self._proven = 0.0
         self._step = 0.0
         self._stepped_at = -math.inf
+        self._lowered_to = -math.inf
+        self.was_passed = False
 
     def refused(
         self, minute: float, recent: float, now: float, *, trouble_s: float, began: float
@@ -85,9 +94,9 @@ class Ceiling:
         self._began = began
         if not trouble_s:
             self._minute = minute
-            # A few seconds may have been spent waiting; half of a whole minute's is no accident.
+            self.was_passed = min(self.value, recent) > self._lowered_to
             self._proven = max(minute, self._proven / 2)
-            self._lower(max(recent, minute / 2), now)
+            self._lower(recent, now)
         elif trouble_s < _LONG_S:
             # Others that were refused together with the first one have been taken off by now.
             self._minute = min(self._minute, minute)
@@ -97,24 +106,44 @@ class Ceiling:
             self.value = min(self.value, max(taken * (1 - MARGIN), 1.0))
             self._is_waited_for = True
 
-    def answered(self, now: float) -> None:
-        """Something was taken."""
+    def answered(self, sent_at: float, now: float) -> None:
+        """Something was taken that had been sent at a time."""
+        if self._is_free and sent_at <= self._stepped_at:
+            return  # it says nothing of the pace that was doubled since
         self._calm += 1
         if self._is_waited_for:
             # All of this run was in one window, which has just ended, and may be short.
             self._is_waited_for = False
             self.value *= max(1.0, _MINUTE_S / (now - self._began))
-        is_eager = now < self._eager_until or self.value < _NEARLY * self._proven
+        is_new = now < self._eager_until
+        is_eager = is_new or self.value < _NEARLY * self._proven
         if self._calm < (EAGER_ANSWERS if is_eager else CALM_ANSWERS * self._patience):
             return
-        if is_eager and now - self._stepped_at < EAGER_PAUSE_S:
+        if is_eager and not self._is_free and now - self._stepped_at < EAGER_PAUSE_S:
             return
-        self.value *= 1 + (max(self._step, _FIRST_EAGER_STEP) if is_eager else self._step)
+        step = max(self._step, _FIRST_EAGER_STEP) if is_eager else self._step
+        risen = self.value * (2.0 if self._is_free else 1 + step)
+        # What has gone through in a minute may go again, and more only in small steps.
+        is_back = is_eager and not is_new
+        self.value = min(risen, self._proven * (1 - MARGIN)) if is_back else risen
+        if self.value > _MOST:
+            self.lift()
         self._calm, self._stepped_at, self._margin = 0, now, MARGIN
         if not is_eager:
             self._step = min(2 * self._step, _LARGEST_STEP)
             if self._step > _FAR:
                 self._patience = 1
+
+    def free(self) -> None:
+        """Double soon and often, until something is turned away: what brought it down proved
+        nothing."""
+        self._is_free = True
+        self._eager_until = math.inf
+        self._margin, self._patience = MARGIN, 1
+
+    def rest(self, now: float) -> None:
+        """Stay for a minute: less was sent for a while, and what is refused then shows later."""
+        self._calm, self._stepped_at = 0, now + _MINUTE_S
 
     def lift(self) -> None:
         """Forget it: something better is known."""
@@ -128,3 +157,5 @@ class Ceiling:
             self._patience = min(2 * self._patience, _MOST_PATIENCE)
         self._step = _FIRST_STEP
         self._calm, self._stepped_at = 0, now
+        self._is_free = False
+        self._lowered_to = self.value

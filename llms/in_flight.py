@@ -37,7 +37,6 @@ class InFlight:
 
     __slots__ = (
         "_calm",
-        "_has_grown",
         "_proven",
         "_proven_before",
         "_proven_since",
@@ -46,6 +45,7 @@ class InFlight:
         "_step",
         "allowed",
         "count",
+        "has_grown",
         "has_response",
         "most",
         "slots",
@@ -61,7 +61,7 @@ class InFlight:
         self._proven_since = -math.inf
         self._signs = 0
         self._calm = 0
-        self._has_grown = False
+        self.has_grown = False
         self._rounds = _CALM_ROUNDS
         self._step = 1
 
@@ -94,9 +94,9 @@ class InFlight:
                 return
         # All that were refused together come by here: the last one leaves those that were taken.
         self.most = min(self.most, max(1, others))
-        if self._has_grown:
+        if self.has_grown:
             self._rounds = min(2 * self._rounds, _MOST_ROUNDS)
-        self._calm, self._step, self._has_grown = 0, 1, False
+        self._calm, self._step, self.has_grown = 0, 1, False
 
     def answered(self, beside: int, now: float) -> None:
         """One was answered that had been sent beside so many others."""
@@ -108,4 +108,11 @@ class InFlight:
             self._calm += 1
             if self._calm >= self._rounds * self.most:
                 self.most = min(self.most + self._step, self.allowed)
-                self._calm, self._step, self._has_grown = 0, 2 * self._step, True
+                self._calm, self._step, self.has_grown = 0, 2 * self._step, True
+
+    def reconsider(self) -> None:
+        """Allow as many as in the beginning: what was turned away proved nothing."""
+        self.most = self.allowed
+        self._rounds = _CALM_ROUNDS
+        self._calm = self._signs = 0
+        self._step, self.has_grown = 1, False

@@ -16,6 +16,7 @@ from llms.limit_headers import Said, read_limits
 from llms.limit_share import Need, Share
 from llms.model_rates import NOTHING, REQUESTS, TOKENS, Amounts, ModelRates
 from llms.refusals import Refusals
+from llms.shedding import Shedding
 from llms.waiters import Permit, Waiter, Waiters
 
 _MOST_LOOKED_AT = 500
@@ -68,6 +69,7 @@ class Limiter:
         )
         self._in_flight = InFlight(in_flight, is_known=self._rates.is_stated)
         self._refusals = Refusals()
+        self._shedding = Shedding()
         self._sizes = CallSizes()
         self._queue = Waiters()
         # The kinds of which the book of a shared limit is told all.
@@ -152,10 +154,7 @@ class Limiter:
             elif not permit.is_final:
                 self._correct(permit, used)
             if used.tokens and not permit.is_refused:
-                now = self._clock()
-                self._in_flight.answered(permit.beside, now)
-                if self._refusals.answered(permit.at):
-                    self._rates.answered(now)
+                self._answered(permit, self._clock())
             if self._queue:
                 self._pump()
             elif self._share is not None and not self._in_flight.count:
@@ -179,12 +178,25 @@ class Limiter:
             is_first = permit.at > self._refusals.reacted_at
             self._follow(said, permit, now, was_let_in=False)
             exhausted = self._rates.exhausted(permit.amounts, said)
-            if not exhausted or not said:
+            is_explained = bool(exhausted) and bool(said)
+            has_grown = self._in_flight.has_grown
+            if not is_explained:
+                # While nothing at all is taken every refusal counts.
+                says_something = self._shedding.refused(permit.at)
+                if not says_something and self._refusals.since is None:
+                    return
                 self._in_flight.refused(is_certain=bool(said), is_first=is_first)
             if not is_first:
                 return
+            taken = self._rates.taken(now)
             trouble_s = self._refusals.refused(now, told_s, self._rates.per_second)
             self._rates.lower(exhausted, permit.amounts, now, trouble_s=trouble_s)
+            if not is_explained:
+                self._shedding.reacted()
+            if not is_explained and not trouble_s:
+                self._shedding.doubt(is_explained=has_grown or self._rates.were_passed)
+                if self._shedding.wants_trial:
+                    self._shedding.begin_trial(now, *taken)
             if self._rates.counts_most:
                 for waiter in self._queue:
                     waiter.amounts = self._rates.at_most(waiter.amounts, waiter.most_output)
@@ -225,6 +237,18 @@ class Limiter:
         with self._lock:
             self._sizes.observe(stage, estimated, input_tokens, output_tokens)
 
+    def _answered(self, permit: Permit, now: float) -> None:
+        self._in_flight.answered(permit.beside, now)
+        is_shed = self._shedding.answered(permit.at, now)
+        if is_shed is not None:
+            self._rates.tried(now, is_shed=is_shed)
+        if is_shed:
+            self._in_flight.reconsider()
+        elif self._shedding.wants_trial:
+            self._shedding.begin_trial(now, *self._rates.taken(now))
+        if self._refusals.answered(permit.at) and not self._shedding.is_trial:
+            self._rates.answered(permit.at, now)
+
     def _limit(self, kind: int) -> int | None:
         limit = self._rates.stated[kind]
         return None if limit is None else int(limit)
@@ -245,7 +269,11 @@ class Limiter:
             # Others may have left slots since.
             lacks_slots = self._is_shared and self._in_flight.lacks_slots
             return self._ask(amounts, now) if lacks_slots else None
-        wait_s = max(self._refusals.held_until - now, self._rates.wait_s(amounts, now))
+        wait_s = max(
+            self._refusals.held_until - now,
+            self._shedding.wait_s(now),
+            self._rates.wait_s(amounts, now),
+        )
         if wait_s > 0:
             return wait_s
         if not self._is_shared or self._share is None:
@@ -302,6 +330,7 @@ class Limiter:
         now = self._clock()
         self._rates.take(amounts, most_output, now)
         self._refusals.admitted(now)
+        self._shedding.sent(now)
         permit = Permit(now, amounts, self._rates.counts_most, self._in_flight.count)
         self._in_flight.count += 1
         if self._share is not None and self._is_shared:

@@ -138,16 +138,33 @@ class ModelRates:
             for kind, rate in enumerate(self._rates):
                 self._allow(kind, rate, now)
 
-    def answered(self, now: float) -> None:
-        """A request was taken by the provider."""
+    def answered(self, sent_at: float, now: float) -> None:
+        """A request was taken by the provider that had been sent at a time."""
         for kind, ceiling in self._ceilings.items():
             if ceiling.value < math.inf:
-                ceiling.answered(now)
+                ceiling.answered(sent_at, now)
                 limit = self.stated[kind]
                 if limit is not None and ceiling.value >= limit * PACE * self._share:
                     ceiling.lift()
                 self._allow(kind, self._rates[kind], now)
                 self._choose()
+
+    def taken(self, now: float) -> tuple[float, float]:
+        """Requests of a minute that were taken: in the last one, and at the pace of late."""
+        return self._rates[REQUESTS].measured(now)
+
+    @property
+    def were_passed(self) -> bool:
+        """Whether more went out before the last refusal than the one before it had left."""
+        return any(ceiling.was_passed for ceiling in self._ceilings.values())
+
+    def tried(self, now: float, *, is_shed: bool) -> None:
+        """It was tried whether requests are turned away whatever the pace."""
+        for ceiling in self._ceilings.values():
+            if is_shed:
+                ceiling.free()
+            else:
+                ceiling.rest(now)
 
     def exhausted(self, amounts: Amounts, said: Mapping[str, Said]) -> list[int]:
         """The kinds for which a request may have been turned away, by what the refusal says."""

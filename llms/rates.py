@@ -264,11 +264,14 @@ class Rate:
             self._due = max(self._due, until)
 
     def measured(self, now: float) -> tuple[float, float]:
-        """What went out in a minute: in the last one, and at the pace of the last 5 seconds."""
+        """What went out in a minute: in the last one, and at the pace of the last 5 seconds, which
+        may have been spent waiting: no less than half of what is usual.
+        """
         self._sent.forget(now)
         minute = self._sent.total * WINDOW_S / self.window_s
         span_s = min(max(1.0, min(now - self.began, 5.0)), self._sent.span_s)
-        return minute, self._sent.since(now - span_s) * WINDOW_S / span_s
+        usual = self._sent.total * WINDOW_S / min(max(1.0, now - self.began), self.window_s)
+        return minute, max(self._sent.since(now - span_s) * WINDOW_S / span_s, usual / 2)
 
     def _set_pace(self, now: float) -> None:
         limit = math.inf if self.limit is None else self.limit * PACE * self.share

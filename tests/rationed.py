@@ -94,6 +94,7 @@ class Provider:
         rng: Randomness of latencies and sizes.
         latency_s: Shortest and longest time an answer takes.
         jitter_s: A request arrives up to so long after it was sent.
+        shed: The share of requests that is turned away at random, at a time.
     """
 
     def __init__(
@@ -103,6 +104,7 @@ class Provider:
         *,
         latency_s: tuple[float, float] = (0.5, 2.0),
         jitter_s: float = 0.02,
+        shed: Callable[[float], float] = lambda now: 0.0,
     ) -> None:
         self.limits = Limits.model_validate(limits)
         self.gate = Gate(self.limits)
@@ -110,6 +112,7 @@ class Provider:
         self.rng = rng
         self.latency_s = latency_s
         self.jitter_s = jitter_s
+        self.shed = shed
 
     async def answer(
         self, input_tokens: int, output_tokens: int, most_output: int
@@ -117,6 +120,10 @@ class Provider:
         """Whether a request is answered, and the headers."""
         clock = asyncio.get_running_loop().time
         await asyncio.sleep(self.rng.uniform(0, self.jitter_s))
+        # Not one more random number where nothing is shed.
+        if (share := self.shed(clock())) and self.rng.random() < share:
+            self.seen.refused.append(clock())
+            return False, {"retry-after": "0.05"}
         refusal = self.gate.admit(input_tokens, most_output, clock(), clock())
         headers = {}
         if self.limits.headers:
