@@ -8,15 +8,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from flows.wiring import Direct, run_pipeline, start_run
+from flows.calibration_runs import CalibrationRefusedError, CalibrationRuns, Watch, unwatched
 from llms.calibration import learn_then_test as ltt
 from llms.calibration.traits import starts_higher
 from schemas.calibration import Calibration, Guarantee
 from schemas.counted import counted
 from schemas.job import Job
-from schemas.manifest import Manifest, RunStatus, RunSummary
+from schemas.manifest import Manifest, RunSummary
 from schemas.roles import Resolution
-from storage.manifests import read_manifest
 from storage.store import Lake
 from tasks.calibration_curve import Point, Prices, curve, draw_curve, point_at, prices_of
 from tasks.calibration_fit import (
@@ -42,14 +41,6 @@ from tasks.jobs import JobError, document_types, load_job
 
 Unit = Literal["field", "record"]
 Say = Callable[[str], None]
-
-
-class CalibrationRefusedError(Exception):
-    """Nothing can be promised with these labels, or a run for it did not end well."""
-
-
-class CalibrationParkedError(Exception):
-    """A run for a calibration was parked: the same command goes on once its cause is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +99,10 @@ def calibrate(
     profile: str | None = None,
     promise: Promise | None = None,
     unit: Unit = "field",
+    budget_usd: float | None = None,
     env: Mapping[str, str] | None = None,
     say: Say = lambda _: None,
+    watch: Watch = unwatched,
 ) -> Calibrated:
     """Calibrate the cascade of a job on a gold folder and store what may be promised.
 
@@ -122,8 +115,10 @@ def calibrate(
         profile: Set of providers; null takes the job's.
         promise: About accepted answers or all answers; null lets the number of labels decide.
         unit: Promise per field, or per record.
+        budget_usd: What both runs together may spend; null takes the job's budget.
         env: The environment; null takes the process's own.
         say: Told what happens, a sentence at a time.
+        watch: Shows the progress of each run.
 
     Raises:
         CalibrationRefusedError: Too few labels, told before anything is spent; or a run failed.
@@ -135,10 +130,12 @@ def calibrate(
     job = _job(path, gold, job_file, out, profile)
     for line in _announced(gold, job, target, delta):
         say(line)
-    done = Calibrated(gold=path, lake=job.lake, target=target, delta=delta)
+    cap = job.budget_usd if budget_usd is None else budget_usd
+    runs = CalibrationRuns(env, cap, watch)
+    done = Calibrated(gold=path, lake=job.lake, target=target, delta=delta, runs=runs.done)
     rehearsal = _named(job)
     say("1 of 2: every tier answers every field (answers that the lake has cost nothing)")
-    first = _run(_asking_everybody(rehearsal), env, done)
+    first = runs.run(_asking_everybody(rehearsal))
     lake = Lake(first.job.lake)
     labels = Labels(gold, lake, first)
     answers = list(judged_answers(lake, first, labels))
@@ -165,7 +162,8 @@ def calibrate(
         "certifying"
     )
     source = rehearsal.source.model_copy(update={"include": files})
-    second = _run(rehearsal.model_copy(update={"source": source}), env, done, first.resolution)
+    trial = _auditing(rehearsal.model_copy(update={"source": source}))
+    second = runs.run(trial, first.resolution)
     final = list(final_answers(lake, second, labels, certifying))
     disagreement = _disagreement(lake, second, delta)
     for t in document_types(job):
@@ -263,33 +261,14 @@ def _asking_everybody(job: Job) -> Job:
     )
 
 
-def _run(
-    job: Job, env: Mapping[str, str], done: Calibrated, resolution: Resolution | None = None
-) -> Manifest:
-    if job.audit.share:
-        # Everything accepted, once: how often does the strong model disagree with right answers?
-        job = job.model_copy(update={"audit": job.audit.model_copy(update={"share": 1.0})})
-    summary = run_pipeline(start_run(job, env=env, resolution=resolution), Direct())
-    done.runs.append(summary)
-    check_ended(summary)
-    return read_manifest(Lake(summary.lake), summary.run_id)
+def _auditing(job: Job) -> Job:
+    """The job that audits everything accepted, once, if it audits at all.
 
-
-def check_ended(summary: RunSummary) -> None:
-    """Refuse to go on after a run that is not done.
-
-    Raises:
-        CalibrationParkedError: Documents were left for later.
-        CalibrationRefusedError: It failed.
+    How often does the strong model disagree with right answers?
     """
-    words = (
-        f"run {summary.run_id} is {summary.status.value}: {summary.message}; nothing was "
-        "calibrated. What was answered is kept: the same command goes on from there"
-    )
-    if summary.status is RunStatus.PARKED:
-        raise CalibrationParkedError(words)
-    if summary.status is not RunStatus.DONE:
-        raise CalibrationRefusedError(words)
+    if not job.audit.share:
+        return job
+    return job.model_copy(update={"audit": job.audit.model_copy(update={"share": 1.0})})
 
 
 def _calibration(

@@ -8,14 +8,13 @@ from datetime import UTC, datetime
 
 import pyarrow.compute as pc
 
-from flows.calibrate import CalibrationRefusedError, check_ended
-from flows.wiring import Direct, resolve_models, run_pipeline, start_run
+from flows.calibration_runs import CalibrationRefusedError, CalibrationRuns, Watch, unwatched
+from flows.wiring import resolve_models
 from schemas.calibration import Calibration
 from schemas.counted import counted
 from schemas.job import Job
 from schemas.manifest import Manifest, RunSummary
 from schemas.roles import Model, Resolution, Role
-from storage.manifests import read_manifest
 from storage.store import Lake
 from tasks.calibration_batch import (
     ORDER,
@@ -59,6 +58,7 @@ def judge_batch(
     delta: float = 0.1,
     env: Mapping[str, str] | None = None,
     say: Say = lambda _: None,
+    watch: Watch = unwatched,
 ) -> JudgedBatch:
     """Run a batch with the cheap answers that a strong model's sample vouches for.
 
@@ -67,12 +67,13 @@ def judge_batch(
     model, whose answers about the sample are kept.
 
     Args:
-        job: What to run.
+        job: What to run; its budget is for all runs together.
         judge: A role, or a model by slug, name or API id.
         target: Share of each field of the batch that is to be as the strong model has it.
         delta: Probability with which that may fail, per field.
         env: The environment; null takes the process's own.
         say: Told what happens, a sentence at a time.
+        watch: Shows the progress of each run.
 
     Raises:
         CalibrationRefusedError: The batch is too small to spare the strong model anything, told
@@ -85,10 +86,11 @@ def judge_batch(
     job = with_user_config(expand(job), env)
     resolution = _with_judge(job, judge, env)
     strong = resolution.model(Role.REASONING_WORKER)
-    done = JudgedBatch(judge=strong.shown_name)
+    runs = CalibrationRuns(env, job.budget_usd, watch)
+    done = JudgedBatch(judge=strong.shown_name, runs=runs.done)
     trial = _trusting(job)
     say(f"1 of 3: {resolution.model(Role.EXTRACTION_WORKER).shown_name} reads the batch")
-    first = _run(trial, env, resolution, done)
+    first = runs.run(trial, resolution)
     lake = Lake(first.job.lake)
     cheap = first_answers(lake, first)
     for name, answers in cheap.items():
@@ -97,7 +99,7 @@ def judge_batch(
         say(line)
     drawn = frozenset().union(*(sample.drawn for sample in done.samples.values()))
     say(f"2 of 3: {strong.shown_name} reads {len(drawn)} of them, too")
-    said = _strong_answers(lake, trial, first, env, resolution, drawn, done)
+    said = _strong_answers(lake, trial, first, resolution, drawn, runs)
     for t in document_types(job):
         if t.name in cheap:
             done.calibrations[t.name] = Calibration(
@@ -124,7 +126,7 @@ def judge_batch(
             "audit": job.audit.model_copy(update={"share": 0.0}),
         }
     )
-    _run(output, env, resolution, done, Applicable(done.calibrations, tuple(words)))
+    runs.run(output, resolution, Applicable(done.calibrations, tuple(words)))
     return done
 
 
@@ -182,10 +184,9 @@ def _strong_answers(
     lake: Lake,
     trial: Job,
     first: Manifest,
-    env: Mapping[str, str],
     resolution: Resolution,
     drawn: frozenset[str],
-    done: JudgedBatch,
+    runs: CalibrationRuns,
 ) -> dict[tuple[str, str], tuple[str, ...]]:
     """What the strong model says of the sample, by document and field."""
     sources = lake.read_table(lake.run(first.run_id, "sources.parquet"), ["uri", "doc_id"])
@@ -193,11 +194,8 @@ def _strong_answers(
     files = tuple(glob.escape(row["uri"]) for row in listed if row["doc_id"] in drawn)
     source = trial.source.model_copy(update={"include": files, "limit": None})
     roles = {**resolution.roles, Role.EXTRACTION_WORKER: resolution.roles[Role.REASONING_WORKER]}
-    manifest = _run(
-        trial.model_copy(update={"source": source}),
-        env,
-        resolution.model_copy(update={"roles": roles}),
-        done,
+    manifest = runs.run(
+        trial.model_copy(update={"source": source}), resolution.model_copy(update={"roles": roles})
     )
     return {
         (answer.document, answer.field): answer.values
@@ -227,18 +225,3 @@ def _kept(answers: list[CheapAnswer], calibration: Calibration) -> dict[str, flo
         count[0] += stays
         count[1] += 1
     return {name: stays / n for name, (stays, n) in counts.items()}
-
-
-def _run(
-    job: Job,
-    env: Mapping[str, str],
-    resolution: Resolution,
-    done: JudgedBatch,
-    certified: Applicable | None = None,
-) -> Manifest:
-    summary = run_pipeline(
-        start_run(job, env=env, resolution=resolution, certified=certified), Direct()
-    )
-    done.runs.append(summary)
-    check_ended(summary)
-    return read_manifest(Lake(summary.lake), summary.run_id)

@@ -1,19 +1,28 @@
 """`docmill calibrate`: what may be promised about a cascade, by labelled documents."""
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 import typer
 
-from flows.console import FAILED, PARKED, fail, money, print_json
+from flows.console import FAILED, PARKED, fail, interruptible, money, print_json, watching
 from schemas.counted import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from flows.calibrate import Calibrated, CalibratedType
+    from flows.calibrate import Calibrated, CalibratedType, Unit
     from flows.calibrate_batch import JudgedBatch
+    from flows.calibration_runs import Watch
     from schemas.calibration import Guarantee
+    from tasks.calibration_fit import Promise
+
+_PROMISES: "Mapping[str, Promise]" = {"accepted": "accepted", "all": "long_run"}
+_UNITS: "Mapping[str, Unit]" = {"field": "field", "record": "record"}
+
+
+class _Telling(TypedDict):
+    say: Callable[[str], None]
+    watch: "Watch"
 
 
 def calibrate(
@@ -46,6 +55,10 @@ def calibrate(
     profile: Annotated[
         str | None, typer.Option(help="Providers: offline, openai, openrouter or local.")
     ] = None,
+    budget: Annotated[
+        float | None,
+        typer.Option(min=0, help="Never spend more than this in all its runs, in US dollars."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Certify on labelled documents what may be promised of answers.
@@ -53,23 +66,19 @@ def calibrate(
     Confidences are fitted on some of them; on the others it is tested from which one on an answer
     is kept. With --judge a strong model takes the place of the labels.
     """
-    from flows.calibrate import CalibrationParkedError, CalibrationRefusedError
-    from flows.calibrate import calibrate as run_calibration
-    from flows.wiring import USER_ERRORS
-    from tasks.gold import GoldError
-
     for name, value in (("--target", target), ("--delta", delta)):
         if not 0 < value < 1:
             fail(f"{name} is {value:g}; it must lie between 0 and 1, without either")
-    if promise not in (None, "accepted", "all"):
+    if promise is not None and promise not in _PROMISES:
         fail(f"--promise: {promise!r} is neither accepted nor all")
-    if unit not in ("field", "record"):
+    if unit not in _UNITS:
         fail(f"--unit: {unit!r} is neither field nor record")
-    say = _silent if as_json else _aloud
-    if judge is not None:
-        _judge(path, judge, target, delta, out, profile, say=say, as_json=as_json)
-        return
-    try:
+    with _errors_as_sentences(), interruptible(is_command=True):
+        if judge is not None:
+            _judge(path, judge, target, delta, out, profile, budget, as_json=as_json)
+            return
+        from flows.calibrate import calibrate as run_calibration
+
         done = run_calibration(
             path,
             job_file=job,
@@ -77,28 +86,37 @@ def calibrate(
             delta=delta,
             out=out,
             profile=profile,
-            promise={"accepted": "accepted", "all": "long_run"}.get(promise or ""),  # type: ignore[arg-type]
-            unit=unit,  # type: ignore[arg-type]
-            say=say,
+            promise=None if promise is None else _PROMISES[promise],
+            unit=_UNITS[unit],
+            budget_usd=budget,
+            **_telling(quiet=as_json),
         )
-    except CalibrationRefusedError as error:
-        fail(error, FAILED)
-    except CalibrationParkedError as error:
-        fail(error, PARKED)
-    except (*USER_ERRORS, GoldError) as error:
-        fail(error)
     if as_json:
         print_json(as_object(done))
     else:
         print("\n".join(lines(done)))
 
 
-def _aloud(line: str) -> None:
-    typer.echo(line)
+@contextmanager
+def _errors_as_sentences() -> "Iterator[None]":
+    from flows.calibration_runs import CalibrationParkedError, CalibrationRefusedError
+    from flows.wiring import USER_ERRORS
+    from tasks.gold import GoldError
+
+    try:
+        yield
+    except CalibrationRefusedError as error:
+        fail(error, FAILED)
+    except CalibrationParkedError as error:
+        fail(error, PARKED)
+    except (*USER_ERRORS, GoldError) as error:
+        fail(error)
 
 
-def _silent(_line: str) -> None:
-    pass
+def _telling(*, quiet: bool) -> "_Telling":
+    """How a calibration tells what it does, and how far its runs are."""
+    say = (lambda _: None) if quiet else typer.echo
+    return {"say": say, "watch": lambda run_id: watching(run_id, quiet=quiet)}
 
 
 def _judge(
@@ -108,24 +126,15 @@ def _judge(
     delta: float,
     out: str | None,
     profile: str | None,
+    budget: float | None,
     *,
-    say: "Callable[[str], None]",
     as_json: bool,
 ) -> None:
-    from flows.calibrate import CalibrationParkedError, CalibrationRefusedError
     from flows.calibrate_batch import judge_batch
     from flows.job_options import job_of
-    from flows.wiring import USER_ERRORS
 
-    job = job_of(path, out=out, profile=profile)
-    try:
-        done = judge_batch(job, judge, target=target, delta=delta, say=say)
-    except CalibrationRefusedError as error:
-        fail(error, FAILED)
-    except CalibrationParkedError as error:
-        fail(error, PARKED)
-    except USER_ERRORS as error:
-        fail(error)
+    job = job_of(path, out=out, profile=profile, budget=budget)
+    done = judge_batch(job, judge, target=target, delta=delta, **_telling(quiet=as_json))
     if as_json:
         print_json(batch_object(done))
     else:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from flows.console import DONE, FAILED, PARKED, fail, print_json
+from flows.console import DONE, FAILED, PARKED, fail, interruptible, print_json
 
 
 def evaluate(
@@ -35,13 +35,14 @@ def evaluate(
     from tasks.gold import GoldError
 
     try:
-        done = run_evaluation(
-            path,
-            out=out,
-            profile=profile,
-            models=[name.strip() for name in (models or "").split(",") if name.strip()],
-            compare=compare,
-        )
+        with interruptible(is_command=True):
+            done = run_evaluation(
+                path,
+                out=out,
+                profile=profile,
+                models=[name.strip() for name in (models or "").split(",") if name.strip()],
+                compare=compare,
+            )
     except (*USER_ERRORS, GoldError) as error:
         fail(error)
     if as_json:

@@ -6,14 +6,19 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from flows.calibrate import Calibrated, CalibrationRefusedError, calibrate
+from flows.calibrate import Calibrated, calibrate
+from flows.calibration_runs import (
+    CalibrationParkedError,
+    CalibrationRefusedError,
+    CalibrationRuns,
+)
 from flows.cli import app
 from schemas.job import Job
 from schemas.manifest import RunStatus
 from storage.manifests import list_runs, read_manifest
 from storage.store import Lake
 from tasks.jobs import load_job
-from tests.small_runs import invoice, run, write_folder
+from tests.small_runs import PaidProvider, invoice, invoices, make_job, run, write_folder
 
 FIELDS = {
     "set": "bills",
@@ -132,6 +137,45 @@ def test_the_command_prints_one_object(gold: Path, done: Calibrated) -> None:
     told = json.loads(result.output.splitlines()[-1])
     assert told["target"] == 0.9
     assert told["types"]["bills"]["guarantees"]["total"]["words"].startswith("with probability 0.9")
+
+
+def test_the_command_shows_how_far_each_of_its_runs_is(gold: Path, done: Calibrated) -> None:
+    result = CliRunner().invoke(app, ["calibrate", str(gold), "--out", done.lake])
+
+    told = [line for line in result.stderr.splitlines() if line.startswith("extract: ")]
+    assert len(told) == 2
+    assert told[0].startswith("extract: 100 documents, 0 failed")
+
+
+def test_all_runs_of_a_calibration_share_one_budget(tmp_path: Path, paid: PaidProvider) -> None:
+    job, other = (
+        make_job(invoices(tmp_path / name / "docs", count), profile="openai")
+        for name, count in (("a", 3), ("b", 40))
+    )
+    before = CalibrationRuns(paid.ENV)
+    before.run(job)
+    cap = before.usd + 0.2  # the worst case of a call is 14 cents
+    runs = CalibrationRuns(paid.ENV, cap)
+    runs.run(job.model_copy(update={"lake": str(tmp_path / "anew")}))
+
+    with pytest.raises(CalibrationParkedError, match="the same command goes on from there"):
+        runs.run(other)
+
+    assert [run.status for run in runs.done] == [RunStatus.DONE, RunStatus.PARKED]
+    assert before.usd < runs.usd <= cap
+
+
+def test_a_budget_that_is_used_up_parks_the_command(
+    gold: Path, tmp_path: Path, paid: PaidProvider
+) -> None:
+    command = ["calibrate", str(gold), "--out", str(tmp_path / "lake"), "--profile", "openai"]
+
+    result = CliRunner().invoke(app, [*command, "--budget", "0.02"])
+
+    (run,) = list_runs(Lake(str(tmp_path / "lake")))
+    assert result.exit_code == 3
+    assert "the budget of $0.02 does not allow" in result.stderr
+    assert run.cost.usd <= 0.02
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from flows.calibrate import CalibrationRefusedError
 from flows.calibrate_batch import judge_batch
+from flows.calibration_runs import CalibrationRefusedError
 from flows.cli import app
 from llms.calibration.tails import errors_within
 from storage.manifests import read_manifest
