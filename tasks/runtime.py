@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import os
+import sys
 import threading
 import time
 from collections import defaultdict
@@ -41,6 +42,10 @@ RESPONSES_URL = "DOCMILL_RESPONSES_URL"
 _YOUNG_OBJECTS = 10_000
 """Objects made, less those gone, between two looks at the young ones; Python's own is 700."""
 
+_SWITCH_S = 0.001
+"""How long one thread may keep the interpreter from another; Python's own is 5 ms, which the store's
+writer would wait for several times per transaction, with answers waiting for it."""
+
 T = TypeVar("T")
 
 
@@ -67,6 +72,7 @@ class Runtime:
             ProviderError: A provider or its key is missing.
         """
         _collect_seldom()
+        sys.setswitchinterval(_SWITCH_S)
         self.manifest = manifest
         self.lake = lake
         self._sharers = sharers
