@@ -43,8 +43,8 @@ _YOUNG_OBJECTS = 10_000
 """Objects made, less those gone, between two looks at the young ones; Python's own is 700."""
 
 _SWITCH_S = 0.001
-"""How long one thread may keep the interpreter from another; Python's own is 5 ms, which the store's
-writer would wait for several times per transaction, with answers waiting for it."""
+"""How long one thread may keep the interpreter from another. At Python's own 5 ms the writer of the
+store waits for it several times per transaction, and answers wait for the writer."""
 
 T = TypeVar("T")
 

@@ -1,5 +1,6 @@
 """Lanes from the job to the call: what is refused, what is planned, what the flex lane does."""
 
+import asyncio
 import json
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
@@ -8,9 +9,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from llms.budget import Budget
 from llms.calls import Reply
 from llms.pricing import in_lane
 from llms.responses import ResponseStore
+from llms.service_lanes import LanePlan, Lanes
 from schemas.job import Job
 from schemas.manifest import Books, Manifest
 from schemas.providers import Lane, Provider
@@ -176,6 +179,34 @@ def test_a_lane_takes_its_discount_off_every_price_once() -> None:
     assert (there.input_price, there.cached_input_price, there.output_price) == (0.5, 0.05, 5.0)
     assert in_lane(model, "standard") is model
     assert in_lane(make_model(batch_discount=None), "batch").output_price == 10.0
+
+
+def test_more_requests_may_be_in_flight_once_others_have_left_their_places(tmp_path: Path) -> None:
+    async def run(store: ResponseStore) -> list[str]:
+        done: list[str] = []
+        lanes = Lanes(LanePlan(online=1), {}, store=store, run_id="r", budget=Budget(store, "r"))
+
+        async def use(name: str) -> None:
+            async with lanes.room(Lane.STANDARD):
+                done.append(name)
+                await asyncio.Event().wait()
+
+        async with asyncio.timeout(10):
+            users = [asyncio.create_task(use(name)) for name in "abc"]
+            while not done:
+                await asyncio.sleep(0)
+            lanes.widen(1)
+            while len(done) < 2:
+                await asyncio.sleep(0)
+            for _ in range(10):
+                await asyncio.sleep(0)
+        for user in users:
+            user.cancel()
+        await asyncio.gather(*users, return_exceptions=True)
+        return done
+
+    with ResponseStore(f"sqlite:///{tmp_path / 'responses.db'}") as store:
+        assert asyncio.run(run(store)) == ["a", "b"]
 
 
 def test_what_flex_has_no_room_for_is_asked_in_the_standard_lane(tmp_path: Path) -> None:

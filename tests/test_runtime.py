@@ -9,6 +9,7 @@ import pytest
 
 from flows.wiring import start_run
 from llms.failures import ProviderError, StoreError
+from storage.manifests import read_manifest
 from storage.store import Lake
 from tasks.runtime import RESPONSES_URL, Runtime, close_runtime, responses_url, runtime_of
 from tests.small_runs import PaidProvider, invoices, make_job
@@ -86,6 +87,25 @@ def test_closing_ends_a_claim_that_nobody_waits_for_any_more(
 
     # "Task was destroyed but it is pending!"
     assert caplog.messages == []
+
+
+def test_documents_in_work_keep_to_the_places_of_this_process_and_grow_with_them(
+    lake: Lake,
+) -> None:
+    concurrency = read_manifest(lake, "night").job.concurrency
+    runtime = runtime_of(lake.url, "night", sharers=2, places=concurrency // 2)
+
+    async def fill() -> int:
+        found = 0
+        while not runtime.documents_in_flight.locked():
+            await runtime.documents_in_flight.acquire()
+            found += 1
+        return found
+
+    assert concurrency // 2 < runtime.run(fill()) < concurrency
+    runtime.widen(3)
+    assert runtime.run(fill()) == 3
+    close_runtime(lake.url, "night")
 
 
 def test_an_error_in_a_coroutine_reaches_the_caller(lake: Lake) -> None:

@@ -21,7 +21,7 @@ from tasks import key_ring, worker_link, worker_processes
 from tasks.progress import Progress, progress_of
 from tasks.runtime import responses_url
 from tasks.stages import ingest_run
-from tasks.worker_processes import WORTH_IT, processes_for
+from tasks.worker_processes import WORTH_IT, processes_for, start_workers
 from tests import small_runs
 from tests.small_runs import SECRET, invoices, make_job, records
 
@@ -223,6 +223,18 @@ def test_only_documents_without_an_outcome_count_as_new(tmp_path: Path) -> None:
 
     assert len(refs) == 3
     assert worker_processes.new_documents(lake, manifest, refs) == 3
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="workers are found through /proc")
+def test_processes_that_nobody_needed_after_all_are_gone(tmp_path: Path) -> None:
+    job = a_job(tmp_path, 2)
+    manifest = start_run(job, env={"OPENAI_API_KEY": SECRET})
+
+    ingest_run(manifest.job.lake, manifest.run_id)
+
+    assert len(children()) == 2
+    assert start_workers(manifest.job.lake, manifest.run_id, []) is None
+    assert children() == set()
 
 
 @pytest.mark.parametrize(
