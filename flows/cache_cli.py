@@ -84,8 +84,8 @@ def stats(lake: LakeOption = "lake", as_json: JsonOption = False) -> None:
         )
     for run in runs[:_MOST_RUNS]:
         print(
-            f"  {run.run_id} of {run.job}: paid {money(run.usd)} for "
-            f"{counted(run.answers, 'answer')}"
+            f"  {run.run_id} of {run.job}: {counted(run.answers, 'answer')} of its own, "
+            f"paid {money(run.usd)}"
         )
     if still_open:
         print(_kept_for(still_open))
