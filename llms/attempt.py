@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 import httpx2
 
@@ -154,6 +155,7 @@ class Sender:
         row = self._row(call, request, model, number)
         row.lane = lane.value
         pays = worst_usd > 0
+        endpoint = self._endpoint(model.provider, lane)  # the first takes seconds to make
         if pays and (found := await self._store.claim(row.request_key)) is not None:
             return Sent(found, self.book_stored(call, request, model, found), without)
         reservation: Reservation | None = None
@@ -161,16 +163,19 @@ class Sender:
         is_sent = False
         try:
             is_batched = lane is Lane.BATCH
+            left_usd = self._budget.remaining_usd
+            is_short = left_usd is not None and left_usd < worst_usd
+            reserve = partial(self._budget.acquire, worst_usd, row.request_key, in_batch=is_batched)
             with self._stop.waiting():
-                reservation = await self._budget.acquire(
-                    worst_usd, row.request_key, in_batch=is_batched
-                )
+                if is_short or is_batched:  # no place is taken by what may not be paid for
+                    reservation = await reserve()
                 await room.enter_async_context(self._lanes.room(lane))
                 if not is_batched:  # a batch has limits of its own
                     permit = await limiter.acquire(
                         *expected, most_output=most_output, stage=call.stage
                     )
-            endpoint = self._endpoint(model.provider, lane)
+                # Last, so that a kill costs what was sent, and not what waited for its turn.
+                reservation = reservation or await reserve()
             row.started_at, started = self._now(), self._clock()
             is_sent = True
             posted = endpoint.post(body, model.api_id, reservation)

@@ -43,8 +43,8 @@ class _Answered(NamedTuple):
 
 
 class Client:
-    """Asks models, in the order of the design: response store, budget, limiter, SDK, failure class,
-    settlement, ledger, store, validation. Made for one event loop and used on that one only.
+    """Asks models, in this order: response store, limiter, budget, SDK, failure class, settlement,
+    ledger, store, validation. Made for one event loop and used on that one only.
 
     `attempts` is the ledger, one row per attempt and per answer from the store, in order; whoever
     writes it down may take rows out.

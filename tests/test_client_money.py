@@ -62,6 +62,24 @@ def test_the_worst_case_is_in_the_spend_book_before_anything_is_sent(
     assert bench.store.spent("run-1") == pytest.approx(USD)
 
 
+def test_nothing_is_set_aside_for_a_call_that_waits_for_its_turn(make_bench: MakeBench) -> None:
+    bench = make_bench()
+    reserved: list[float] = []
+
+    def look(body: dict[str, Any]) -> httpx2.Response:
+        reserved.append(bench.budget.reserved_usd)
+        return make_completion()
+
+    bench.script(*[look] * 6)
+    provider = Provider(name="alpha", base_url="http://alpha/v1", key_env="TEST_KEY", in_flight=1)
+    client = bench.make_client(providers={"alpha": provider})
+
+    bench.ask(*(make_call(f"question {n}") for n in range(6)), client=client)
+
+    # A kill at any of these moments would cost one worst case, not six.
+    assert max(reserved) < 1.5 * min(reserved)
+
+
 def test_free_models_leave_no_trace_in_the_spend_book(make_bench: MakeBench) -> None:
     bench = make_bench(make_model(input_price=0, cached_input_price=0, output_price=0))
     bench.script(make_completion())
