@@ -7,21 +7,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from llms.accounts import Account, least_usd
+from llms.accounts import RunAccounts, least_usd
 from llms.failures import CallError
 from llms.holds import Hold, Settlement, held
 from llms.responses import ResponseStore
-from llms.spend import (
-    Booking,
-    Charge,
-    Draw,
-    Grant,
-    in_usd,
-    month_account,
-    run_account,
-    units_at_most,
-    units_of,
-)
+from llms.spend import Booking, Charge, Draw, Grant, in_usd, units_at_most, units_of
 
 _AHEAD = 4
 """A lease is drawn with a quarter of what is in flight on top, and drawn again when half of that is
@@ -86,52 +76,47 @@ class Budget:
         monthly_cap_usd: float | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self.cap_usd = cap_usd
-        self.monthly_cap_usd = monthly_cap_usd
         self._store = store
-        self._job = job
-        self._now = now
         self._owner = uuid.uuid4().hex
-        self._run = Account.of(run_account(run_id), cap_usd)
-        self._run.taken = store.taken(self._run.name)
-        self._month = ""
-        self._months: dict[str, Account] = {}
-        self._this_month = self._open_month()
+        self._accounts = RunAccounts(
+            store.taken, run_id, job=job, cap_usd=cap_usd, monthly_cap_usd=monthly_cap_usd, now=now
+        )
         self._free = self._wanted = self._dearest = 0
         self._turn = asyncio.Lock()
         self._freed = asyncio.Event()
         self._is_low = False
         self._resting: asyncio.TimerHandle | None = None
         self._drawing: asyncio.Task[None] | None = None
-        name = self._run.name
+        name = self._accounts.run.name
         self._held = store.read(lambda connection: held(connection, name))
 
     @property
     def spent_usd(self) -> float:
         """What the run has spent, by all that this process knows."""
-        return in_usd(self._run.taken + self._run.settled)
+        run = self._accounts.run
+        return in_usd(run.taken + run.settled)
 
     @property
     def paid_usd(self) -> float:
         """What the calls of this process have cost, with what it holds for batches."""
-        return in_usd(self._run.settled)
+        return in_usd(self._accounts.run.settled)
 
     @property
     def reserved_usd(self) -> float:
         """The worst case of this process's calls in flight."""
-        return in_usd(self._run.reserved)
+        return in_usd(self._accounts.run.reserved)
 
     @property
     def remaining_usd(self) -> float | None:
         """What may still be reserved, of the run's cap and of the month's; None without a cap."""
-        return least_usd(account.free for account in self._accounts)
+        return least_usd(account.free for account in self._accounts.both)
 
     @property
     def unspent_usd(self) -> float | None:
         """What is left of the caps should everything in flight, batches included, be free, but for
         the worst case of one more call; null without a cap.
         """
-        return least_usd(account.unspent(self._dearest) for account in self._accounts)
+        return least_usd(account.unspent(self._dearest) for account in self._accounts.both)
 
     async def acquire(
         self, worst_usd: float, key: str = "", *, in_batch: bool = False
@@ -162,9 +147,9 @@ class Budget:
                 return kept
             self._store.settle_later(self.release(kept))
         if in_batch:
-            return Reservation(worst_usd, units, self._month, key, is_pending=True)
+            return Reservation(worst_usd, units, self._accounts.month, key, is_pending=True)
         if not units:
-            return Reservation(worst_usd, 0, self._month, key)
+            return Reservation(worst_usd, 0, self._accounts.month, key)
         self._wanted += units
         try:
             async with self._turn:
@@ -172,12 +157,12 @@ class Budget:
                 while not self._fits(units):
                     await self._find(units)
                     self._begin_month()
-                for account in self._accounts:
+                for account in self._accounts.both:
                     account.reserved += units
                 self._free -= units
                 if self._free < self._ahead // 2 and not self._is_low:
                     self._start_draw(1)
-                return Reservation(worst_usd, units, self._month, key)
+                return Reservation(worst_usd, units, self._accounts.month, key)
         finally:
             self._wanted -= units
             self._rest()
@@ -188,10 +173,9 @@ class Budget:
         Followed by `held`, with what it has booked.
         """
         self._begin_month()
-        caps = {account.name: account.cap for account in self._accounts}
-        lease = self._lease(self._month)
-        draw = Draw(lease, self._owner, self._store.keeper, caps, 0, 0)
-        run, month = (account.name for account in self._accounts)
+        lease = self._lease(self._accounts.month)
+        draw = Draw(lease, self._owner, self._store.keeper, self._accounts.caps, 0, 0)
+        run, month = (account.name for account in self._accounts.both)
         return draw, [
             Hold(one.key, run, month, one.units)
             for one in reservations
@@ -202,29 +186,28 @@ class Budget:
         self, reservations: Sequence[Reservation], draw: Draw, booked: Sequence[Hold], grant: Grant
     ) -> None:
         """Note what has been booked as spent for requests in a batch."""
-        names = {account.name: account for account in (self._run, *self._months.values())}
-        self._learn(grant)
+        self._accounts.learn(grant)
         keys = {hold.key for hold in booked}
         for one in reservations:
             if one.key in keys:
                 one.is_pending, one.is_held, one.lease = False, True, draw.lease
                 one.month = draw.lease.rpartition(":")[2]
-                for name in draw.caps:
-                    names[name].settled += one.units
-                    names[name].held += one.units
+                for account in self._accounts.of_month(one.month):
+                    account.settled += one.units
+                    account.held += one.units
 
     def leave(self, reservation: Reservation) -> None:
         """Note that nobody here waits any more for a request in a batch, whose money stays held."""
         reservation.is_open = False
         if reservation.lease:
-            for account in (self._run, self._months[reservation.month]):
+            for account in self._accounts.of_month(reservation.month):
                 account.held -= reservation.units
 
     async def adopt(self, reservations: Sequence[Reservation]) -> None:
         """Take over what the run holds for requests that lie in a batch of an earlier process."""
         pending = {one.key: one for one in reservations if one.is_pending and one.units}
         if pending:
-            name = self._run.name
+            name = self._accounts.run.name
             found = await asyncio.to_thread(
                 self._store.read, lambda connection: held(connection, name)
             )
@@ -235,17 +218,13 @@ class Budget:
         """What is held is among what others have taken, by all that this process knows."""
         reservation.usd, reservation.units = in_usd(hold.units), hold.units
         reservation.is_pending, reservation.is_held = False, True
-        months = {account.name: month for month, account in self._months.items()}
-        reservation.month = months.get(hold.month_account, "")
+        reservation.month = self._accounts.month_of(hold.month_account)
 
     def refusal(self, reservation: Reservation) -> CallError | None:
         """Why a request that nothing could be held for is not to be paid for; null if it may be
         once calls in flight have ended.
         """
-        for account in self._accounts:
-            if account.is_hopeless(reservation.units):
-                return self._refusal(account, reservation.units)
-        return None
+        return self._accounts.hopeless(reservation.units)
 
     async def aclose(self) -> None:
         """Return everything that no call needs, once nothing is asked of the book any more."""
@@ -263,7 +242,7 @@ class Budget:
 
     def _return_free(self) -> None:
         if self._free:
-            self._store.settle_later(Charge(self._lease(self._month), 0, self._free))
+            self._store.settle_later(Charge(self._lease(self._accounts.month), 0, self._free))
             self._free = 0
 
     def settle(self, reservation: Reservation, actual_usd: float) -> Booking | None:
@@ -280,20 +259,19 @@ class Budget:
         if not units or reservation.is_pending:
             return None
         if reservation.is_held:
-            month = self._months.get(reservation.month)
-            for account in (self._run, month) if month else (self._run,):
+            for account in self._accounts.of_month(reservation.month):
                 if reservation.lease:
                     account.settled += spent - units
                     account.held -= units
                 else:
                     account.taken += spent - units
             self._freed.set()
-            return Settlement(reservation.key, self._run.name, spent, reservation.lease)
-        for account in (self._run, self._months[reservation.month]):
+            return Settlement(reservation.key, self._accounts.run.name, spent, reservation.lease)
+        for account in self._accounts.of_month(reservation.month):
             account.reserved -= units
             account.settled += spent
         freed = min(spent, units)
-        if reservation.month == self._month:
+        if reservation.month == self._accounts.month:
             self._free += units - freed
             self._rest()
         else:
@@ -305,30 +283,17 @@ class Budget:
         """Give a reservation back whose call was never sent; returns what `settle` returns."""
         return self.settle(reservation, 0.0)
 
-    @property
-    def _accounts(self) -> tuple[Account, Account]:
-        return self._run, self._this_month
-
     def _lease(self, month: str) -> str:
         return f"{self._owner}:{month}"
 
     def _fits(self, units: int) -> bool:
-        return self._free >= units and all(a.allows(units) for a in self._accounts)
-
-    def _open_month(self) -> Account:
-        self._month = f"{self._now():%Y-%m}"
-        if self._month in self._months:  # the clock was put back over the end of a month
-            return self._months[self._month]
-        account = Account.of(month_account(self._job, self._month), self.monthly_cap_usd)
-        account.taken = self._store.taken(account.name) if account.cap is not None else 0
-        self._months[self._month] = account
-        return account
+        return self._free >= units and all(a.allows(units) for a in self._accounts.both)
 
     def _begin_month(self) -> None:
         """Leave the lease of a month that is over to the calls it still has in flight."""
-        if f"{self._now():%Y-%m}" != self._month:
+        if self._accounts.is_month_over:
             self._return_free()
-            self._this_month = self._open_month()
+            self._accounts.open_month()
 
     async def _find(self, units: int) -> None:
         """Draw money, or wait for some to be freed; raises when there is no hope."""
@@ -336,10 +301,9 @@ class Budget:
         await asyncio.shield(self._start_draw(max(1, units - self._free)))
         if self._fits(units):
             return
-        for account in self._accounts:
-            if account.is_hopeless(units):
-                raise self._refusal(account, units)
-        if not self._this_month.reserved:
+        if (refusal := self._accounts.hopeless(units)) is not None:
+            raise refusal
+        if not self._accounts.this_month.reserved:
             # Two processes that each hold a part of what both wait for would wait for ever.
             self._return_free()
         with suppress(TimeoutError):
@@ -348,11 +312,11 @@ class Budget:
 
     @property
     def _ahead(self) -> int:
-        return (self._this_month.reserved + self._wanted) // _AHEAD
+        return (self._accounts.this_month.reserved + self._wanted) // _AHEAD
 
     @property
     def _is_idle(self) -> bool:
-        return not self._this_month.reserved and not self._wanted
+        return not self._accounts.this_month.reserved and not self._wanted
 
     def _rest(self) -> None:
         """Have the lease given back, unless it is needed again soon."""
@@ -371,34 +335,15 @@ class Budget:
     async def _draw(self, least: int) -> None:
         try:
             wanted = max(self._wanted + self._ahead - self._free, least)
-            caps = {account.name: account.cap for account in self._accounts}
-            lease = self._lease(self._month)
+            lease, caps = self._lease(self._accounts.month), self._accounts.caps
             grant = await self._store.draw(
                 Draw(lease, self._owner, self._store.keeper, caps, least, wanted)
             )
-            if lease != self._lease(self._month):
+            if lease != self._lease(self._accounts.month):
                 self._store.settle_later(Charge(lease, 0, grant.units))
                 return
             self._free += grant.units
             self._is_low = grant.units < wanted
-            self._learn(grant)
+            self._accounts.learn(grant)
         finally:
             self._drawing = None
-
-    def _learn(self, grant: Grant) -> None:
-        for account in self._accounts:
-            if account.name in grant.taken:
-                account.taken = grant.taken[account.name]
-                account.alive = grant.alive[account.name]
-
-    def _refusal(self, account: Account, units: int) -> CallError:
-        if account is self._run:
-            what = f"the budget of ${self.cap_usd:.6g}"
-            remedy = "resume the run with a higher `--budget`"
-        else:
-            what = (
-                f"the budget of ${self.monthly_cap_usd:.6g} of job {self._job} for {self._month} "
-                "(UTC)"
-            )
-            remedy = "resume the run with a higher `--monthly-budget`, or in the next month"
-        return account.refusal(units, what, remedy)

@@ -1,37 +1,26 @@
 """The money path on real databases: whatever happens, no cap is passed and no money is lost."""
 
-import asyncio
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, TypeVar
 
 import pytest
 import sqlalchemy as sa
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    precondition,
-    rule,
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import initialize, rule, run_state_machine_as_test
 
 from llms import budget, keepers, spend
 from llms.batches.book import Batch, BatchBook
-from llms.budget import Budget, Reservation
-from llms.failures import CallError
+from llms.budget import Reservation
 from llms.responses import ResponseStore
-from llms.spend import Booking, Draw, Grant, cap_units, month_account, run_account, units_of
+from llms.spend import Booking, Draw, Grant, month_account, run_account, units_of
+from tests.money_steps import CENTS, MONTHS, RUNS, MoneySteps, Process
 
 T = TypeVar("T")
 
-CENTS = st.integers(0, 150).map(lambda cents: cents / 100)
-RUNS = ("a", "b")
-MONTHS = (datetime(2026, 7, 31, tzinfo=UTC), datetime(2026, 8, 1, tzinfo=UTC))
 _numbers = itertools.count()
 
 
@@ -107,77 +96,42 @@ class Lying:
 
 
 @dataclass
-class Process:
-    """A simulated process: its budget, its calls in flight, callers that wait, and its batches."""
+class BatchingProcess(Process):
+    """One that hands in batches, too."""
 
-    run: str
-    till: Till
-    budget: Budget
-    in_flight: list[Reservation] = field(default_factory=list)
-    waiting: list["asyncio.Task[Reservation]"] = field(default_factory=list)
     batched: list[tuple[Reservation, Lying]] = field(default_factory=list)
 
 
-class MoneyMachine(RuleBasedStateMachine):
-    """Processes of two runs of one job that call, hand in batches, settle, are killed and resume.
+class MoneyMachine(MoneySteps):
+    """The steps on a database, and batches: handed in, read, taken over from an earlier process.
 
-    `billed` is the truth, by account: what calls have cost, the worst case of those whose end
-    nobody has seen, and that of requests in batches until somebody has read what they cost.
+    In `billed` stands the worst case of requests in batches until somebody has read what they cost.
     """
 
     def __init__(self, store: ResponseStore) -> None:
+        self.number = next(_numbers)
         super().__init__()
         self.store = store
-        self.number = next(_numbers)
-        self.loop = asyncio.new_event_loop()
-        self.time = MONTHS[0]
-        self.caps = {self.name(run): 3.0 for run in RUNS}
-        self.monthly_cap = 4.0
-        self.processes: list[Process] = []
         self.lying: list[Lying] = []
-        self.billed: dict[str, float] = {}
-        self.was_killed = False
+
+    def opened(self, run: str) -> BatchingProcess:
+        till = Till(self.store, f"keeper-{next(_numbers)}")
+        return BatchingProcess(run, till, self.budget(till, run))
+
+    def taken(self, account: str) -> int:
+        return self.store.read(lambda connection: spend.taken(connection, account))
+
+    @property
+    def job(self) -> str:
+        return f"post-{self.number}"
+
+    def name(self, run: str) -> str:
+        return f"{run}-{self.number}"
 
     @initialize()
     def start_both(self) -> None:
         for run in RUNS:
             self.start(run)
-
-    @rule(run=st.sampled_from(RUNS))
-    @precondition(lambda self: len(self.processes) < 4)
-    def start(self, run: str) -> None:
-        till: Any = Till(self.store, f"keeper-{next(_numbers)}")
-        name = self.name(run)
-        opened = Budget(
-            till,
-            name,
-            job=self.job,
-            cap_usd=self.caps[name],
-            monthly_cap_usd=self.monthly_cap,
-            now=lambda: self.time,
-        )
-        self.processes.append(Process(name, till, opened))
-
-    @rule(which=st.integers(0, 3), worsts=st.lists(CENTS, min_size=1, max_size=4))
-    def call(self, which: int, worsts: list[float]) -> None:
-        if process := self.pick(which):
-            calls = [process.budget.acquire(worst) for worst in worsts]
-            process.waiting += [self.loop.create_task(call) for call in calls]
-            self.turn()
-
-    @rule(which=st.integers(0, 3), call=st.integers(0, 9), share=st.floats(0, 1))
-    def settle(self, which: int, call: int, share: float) -> None:
-        process = self.pick(which)
-        if process and process.in_flight:
-            reservation = process.in_flight.pop(call % len(process.in_flight))
-            usd = reservation.usd * share
-            accounts = run_account(process.run), month_account(self.job, reservation.month)
-            self.bill(accounts, usd - reservation.usd)
-            self.do(self.settled(process, reservation, usd))
-            self.turn()
-
-    async def settled(self, process: Process, reservation: Reservation, usd: float) -> None:
-        process.till.settle_later(process.budget.settle(reservation, usd))
 
     @rule(which=st.integers(0, 3), worst=CENTS, share=st.floats(0, 1))
     def hand_in(self, which: int, worst: float, share: float) -> None:
@@ -234,56 +188,15 @@ class MoneyMachine(RuleBasedStateMachine):
         self.turn()
 
     @rule(which=st.integers(0, 3))
-    def book(self, which: int) -> None:
-        if process := self.pick(which):
-            process.till.book_one()
-
-    @rule(which=st.integers(0, 3), call=st.integers(0, 9))
-    def cancel(self, which: int, call: int) -> None:
-        process = self.pick(which)
-        if process and process.waiting:
-            process.waiting[call % len(process.waiting)].cancel()
-            self.turn()
-
-    @rule(which=st.integers(0, 3))
-    def kill(self, which: int) -> None:
-        if process := self.pick(which):
-            self.was_killed = True
-            process.till.kill()
-            self.end(process)
-
-    @rule(which=st.integers(0, 3))
     def leave(self, which: int) -> None:
         process = self.pick(which)
         if process and not process.in_flight and not process.waiting:
             self.close(process)
 
-    @rule(run=st.sampled_from(RUNS), more=CENTS)
-    def raise_cap(self, run: str, more: float) -> None:
-        """Take effect as in life: for the processes that start after it."""
-        self.caps[self.name(run)] += more
-
     @rule(month=st.sampled_from(MONTHS))
     def change_month(self, month: datetime) -> None:
         """Let a month end, or put the clock back over its end."""
         self.time = month
-
-    @invariant()
-    def nothing_is_billed_beyond_a_cap(self) -> None:
-        for account, usd in self.billed.items():
-            assert usd <= self.cap(account) + 1e-9
-
-    @invariant()
-    def the_book_knows_of_all_that_may_be_billed(self) -> None:
-        for account, usd in self.billed.items():
-            taken = self.taken(account)
-            assert units_of(max(0.0, usd - 1e-9)) <= taken <= cap_units(self.cap(account))
-
-    @invariant()
-    def a_process_knows_of_all_it_has_in_flight(self) -> None:
-        for process in self.processes:
-            reserved = sum(reservation.usd for reservation in process.in_flight)
-            assert process.budget.reserved_usd == pytest.approx(reserved)
 
     def teardown(self) -> None:
         """Let every process come to its end: without a kill nothing stays booked but the bill."""
@@ -292,8 +205,7 @@ class MoneyMachine(RuleBasedStateMachine):
                 task.cancel()
             self.turn()
             for reservation in process.in_flight:
-                accounts = run_account(process.run), month_account(self.job, reservation.month)
-                self.bill(accounts, -reservation.usd)
+                self.bill(self.accounts(process, reservation), -reservation.usd)
                 self.do(self.settled(process, reservation, 0.0))
             process.in_flight.clear()
             while process.batched:
@@ -314,53 +226,6 @@ class MoneyMachine(RuleBasedStateMachine):
         process.till.book_all()
         process.till.kill()
         self.end(process)
-
-    def end(self, process: Process) -> None:
-        self.processes.remove(process)
-        for task in process.waiting:
-            task.cancel()
-        for _ in range(4):
-            self.do(asyncio.sleep(0))
-
-    def turn(self) -> None:
-        """Let everybody go on who can."""
-        for _ in range(12):
-            self.do(asyncio.sleep(0))
-        for process in self.processes:
-            for task in [task for task in process.waiting if task.done()]:
-                process.waiting.remove(task)
-                if task.cancelled():
-                    continue
-                if (error := task.exception()) is not None:
-                    assert isinstance(error, CallError), error
-                    continue
-                reservation = task.result()
-                process.in_flight.append(reservation)
-                accounts = run_account(process.run), month_account(self.job, reservation.month)
-                self.bill(accounts, reservation.usd)
-
-    def do(self, work: Any) -> Any:
-        return self.loop.run_until_complete(work)
-
-    def taken(self, account: str) -> int:
-        return self.store.read(lambda connection: spend.taken(connection, account))
-
-    @property
-    def job(self) -> str:
-        return f"post-{self.number}"
-
-    def name(self, run: str) -> str:
-        return f"{run}-{self.number}"
-
-    def cap(self, account: str) -> float:
-        return self.caps.get(account.removeprefix("run "), self.monthly_cap)
-
-    def pick(self, which: int) -> Process | None:
-        return self.processes[which % len(self.processes)] if self.processes else None
-
-    def bill(self, accounts: tuple[str, str], usd: float) -> None:
-        for account in accounts:
-            self.billed[account] = self.billed.get(account, 0.0) + usd
 
 
 @pytest.fixture
