@@ -16,16 +16,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-sys.path.insert(0, str(ROOT / "benchmarks"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from calibration_page import write_invoices  # noqa: E402
-from flows.calibrate import calibrate  # noqa: E402
-from flows.wiring import Direct, run_pipeline, start_run  # noqa: E402
-from storage.manifests import read_manifest  # noqa: E402
-from storage.store import Lake  # noqa: E402
-from tasks.jobs import load_job  # noqa: E402
+from benchmarks.calibration_page import write_invoices
+from flows.calibrate import calibrate
+from flows.wiring import Direct, run_pipeline, start_run
+from storage.manifests import read_manifest
+from storage.store import Lake
+from tasks.jobs import load_job
 
 _DATE = re.compile(
     r"(?:invoice date|rechnungsdatum|date de facture|date d'émission|issue date|date)\b", re.I

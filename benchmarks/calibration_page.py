@@ -19,22 +19,21 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.make_documents import TEXT_FORMATS, make_documents
+from flows.calibrate import Calibrated, calibrate
+from flows.calibrate_cli import lines
+from flows.evaluate import Evaluated, score_job
+from storage.manifests import read_manifest
+from storage.store import Lake
+from tasks.calibration_labels import Labels, final_answers
+from tasks.charts import FAINT, MARK, svg_of
+from tasks.gold import load_gold
+from tasks.jobs import load_job
+from tasks.plots import WARM, plot
+
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-sys.path.insert(0, str(ROOT / "benchmarks"))
-
-from flows.calibrate import Calibrated, calibrate  # noqa: E402
-from flows.calibrate_cli import lines  # noqa: E402
-from flows.evaluate import Evaluated, score_job  # noqa: E402
-from make_documents import TEXT_FORMATS, make_documents  # noqa: E402
-from storage.manifests import read_manifest  # noqa: E402
-from storage.store import Lake  # noqa: E402
-from tasks.calibration_labels import Labels, final_answers  # noqa: E402
-from tasks.charts import FAINT, MARK, svg_of  # noqa: E402
-from tasks.gold import load_gold  # noqa: E402
-from tasks.jobs import load_job  # noqa: E402
-from tasks.plots import WARM, plot  # noqa: E402
-
 PAGE = ROOT / "docs" / "calibration.md"
 IMAGES = ROOT / "docs" / "images"
 TARGET = 0.95

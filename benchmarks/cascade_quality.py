@@ -21,16 +21,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from flows.evaluate import Evaluated, alone, score_job
+from flows.evaluate_view import verifier_words
+from schemas.job import Job
+from tasks.evaluation_intervals import MICRO, Difference, differences
+from tasks.gold import load_gold
+from tasks.jobs import load_job
+
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from flows.evaluate import Evaluated, alone, score_job  # noqa: E402
-from flows.evaluate_view import verifier_words  # noqa: E402
-from schemas.job import Job  # noqa: E402
-from tasks.evaluation_intervals import MICRO, Difference, differences  # noqa: E402
-from tasks.gold import load_gold  # noqa: E402
-from tasks.jobs import load_job  # noqa: E402
-
 PAGE = ROOT / "docs" / "quality.md"
 START, END = "<!-- measured: cascade -->", "<!-- end of measured -->"
 TIERS = ("offline-quick", "offline-careful")

@@ -31,29 +31,30 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from docs.make_tables import markdown_table  # noqa: E402 - the project stands beside this folder
-from flows.wiring import Direct, run_pipeline, start_run  # noqa: E402
-from llms.attempt import CANCELLED  # noqa: E402
-from llms.budget import Reservation  # noqa: E402
-from llms.classification import Failure  # noqa: E402
-from llms.failures import OUTAGES, FailureClass  # noqa: E402
-from llms.sdk import Endpoint, RawResponse  # noqa: E402
-from llms.simulator.fates import request_key  # noqa: E402
-from llms.simulator.faults import Fault  # noqa: E402
-from llms.simulator.scenario import Scenario  # noqa: E402
-from llms.simulator.server import Listening, serve  # noqa: E402
-from schemas.job import Job  # noqa: E402
-from schemas.manifest import Manifest, RunStatus, RunSummary  # noqa: E402
-from schemas.roles import Role  # noqa: E402
-from storage.manifests import read_manifest  # noqa: E402
-from storage.store import Lake  # noqa: E402
-from tasks.books import BooksError, check_books  # noqa: E402
-from tasks.jobs import load_job  # noqa: E402
-from tasks.ledger_rows import spent_usd  # noqa: E402
-from tasks.verification import verify_run  # noqa: E402
+from docs.make_tables import markdown_table
+from flows.wiring import Direct, run_pipeline, start_run
+from llms.attempt import CANCELLED
+from llms.budget import Reservation
+from llms.classification import Failure
+from llms.failures import OUTAGES, FailureClass
+from llms.sdk import Endpoint, RawResponse
+from llms.simulator.fates import request_key
+from llms.simulator.faults import Fault
+from llms.simulator.scenario import Scenario
+from llms.simulator.server import Listening, serve
+from schemas.job import Job
+from schemas.manifest import Manifest, RunStatus, RunSummary
+from schemas.roles import Role
+from storage.manifests import read_manifest
+from storage.store import Lake
+from tasks.books import BooksError, check_books
+from tasks.jobs import load_job
+from tasks.ledger_rows import spent_usd
+from tasks.verification import verify_run
+
+HERE = Path(__file__).resolve().parent
 
 NONE, MIXED = "none", "mixed"
 CAP_USD = 1000.0

@@ -37,20 +37,20 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import yaml
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from docs.make_tables import markdown_table
+from flows.job_options import job_of
+from flows.wiring import resolve_models
+from llms.responses import ResponseStore
+from llms.service_lanes import LanePlan
+from llms.simulator.scenario import Scenario
+from llms.simulator.server import Listening, serve
+from schemas.job import Job
+from tasks.lanes import documents_at_once
+from tests.databases import NoPostgresError, PostgresServer, running_postgres
+
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
-
-from docs.make_tables import markdown_table  # noqa: E402 - the project stands beside this folder
-from flows.job_options import job_of  # noqa: E402
-from flows.wiring import resolve_models  # noqa: E402
-from llms.responses import ResponseStore  # noqa: E402
-from llms.service_lanes import LanePlan  # noqa: E402
-from llms.simulator.scenario import Scenario  # noqa: E402
-from llms.simulator.server import Listening, serve  # noqa: E402
-from schemas.job import Job  # noqa: E402
-from tasks.lanes import documents_at_once  # noqa: E402
-from tests.databases import NoPostgresError, PostgresServer, running_postgres  # noqa: E402
-
 CONCURRENCY = 4
 """Requests at the provider at once."""
 

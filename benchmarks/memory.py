@@ -27,12 +27,11 @@ from typing import Any
 
 import yaml
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent), str(HERE)]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from llms.simulator.scenario import Scenario  # noqa: E402 - the project stands beside this folder
-from llms.simulator.server import serve  # noqa: E402
-from measured import docmill, measured  # noqa: E402 - beside this file
+from benchmarks.measured import docmill, measured
+from llms.simulator.scenario import Scenario
+from llms.simulator.server import serve
 
 KEY = "not-a-key"
 PER_FOLDER = 1000

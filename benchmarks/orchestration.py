@@ -30,14 +30,13 @@ from pathlib import Path
 
 import yaml
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent), str(HERE)]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from flows.prefect_settings import DEFAULTS  # noqa: E402 - the project stands beside this folder
-from llms.simulator.scenario import Scenario  # noqa: E402 - the project stands beside this folder
-from llms.simulator.server import serve  # noqa: E402
-from measured import asking_seconds, docmill, measured  # noqa: E402 - beside this file
-from memory import JOB, KEY, write_notes  # noqa: E402 - beside this file
+from benchmarks.measured import asking_seconds, docmill, measured
+from benchmarks.memory import JOB, KEY, write_notes
+from flows.prefect_settings import DEFAULTS
+from llms.simulator.scenario import Scenario
+from llms.simulator.server import serve
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from benchmarks.guarantee_drift import alarms_at_the_limit, drifts
 from benchmarks.guarantee_page import Findings, blocks
 from benchmarks.guarantee_pairs import DATA, available, pairs
 from benchmarks.guarantee_replay import SEEDS, replay
-from benchmarks.replay_output import add_outputs, put_out
+from benchmarks.replay_output import add_inputs, add_outputs, at_least_one, put_out
 from llms.policies.recorded import ReplayError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -56,13 +56,12 @@ def find_out(folder: Path, seeds: int, workers: int) -> Findings:
 def main(arguments: Sequence[str], write: Callable[[str], object] = sys.stdout.write) -> int:
     """Replay recorded answers; 0 when it worked, 2 when there are none."""
     parser = argparse.ArgumentParser(description="Replay guarantees on recorded answers.")
-    parser.add_argument("--data", type=Path, default=DATA, help="folder of recorded answers")
-    parser.add_argument("--seeds", type=int, default=SEEDS, help="splits and samples per pair")
-    parser.add_argument("--workers", type=int, default=2, help="processes")
+    add_inputs(parser, DATA)
+    parser.add_argument(
+        "--seeds", type=at_least_one, default=SEEDS, help="splits and samples per pair"
+    )
     add_outputs(parser, "outcome")
     options = parser.parse_args(arguments)
-    if options.seeds < 1 or options.workers < 1:
-        parser.error("--seeds and --workers must be at least 1")
     try:
         findings = find_out(options.data, options.seeds, options.workers)
     except ReplayError as error:

@@ -1,7 +1,9 @@
-"""Where does what a replay found go? To the screen, out as JSON, or into a page of docs/."""
+"""What do replays share? Where recorded answers lie, and where what was found goes: to the screen,
+out as JSON, or into a page of docs/.
+"""
 
 import json
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,19 @@ from docs.make_tables import filled
 from tasks.charts import svg_of
 
 IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
+
+
+def at_least_one(text: str) -> int:
+    """A number of things, as an option gives it."""
+    if (number := int(text)) < 1:
+        raise ArgumentTypeError("must be at least 1")
+    return number
+
+
+def add_inputs(parser: ArgumentParser, data: Path) -> None:
+    """Add `--data`, the folder of recorded answers, which is usually at `data`, and `--workers`."""
+    parser.add_argument("--data", type=Path, default=data, help="folder of recorded answers")
+    parser.add_argument("--workers", type=at_least_one, default=2, help="processes")
 
 
 def add_outputs(parser: ArgumentParser, each: str) -> None:

@@ -26,7 +26,7 @@ from benchmarks.policy_extraction_cascade import beside_strong
 from benchmarks.policy_page import Findings, blocks
 from benchmarks.policy_routers import PAIRS, SEES, routed
 from benchmarks.policy_sets import DATA, check_sets, read_set
-from benchmarks.replay_output import add_outputs, put_out
+from benchmarks.replay_output import add_inputs, add_outputs, put_out
 from llms.policies.recorded import ReplayError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -73,12 +73,9 @@ def _splits(queries: int) -> int:
 def main(arguments: Sequence[str], write: Callable[[str], object] = sys.stdout.write) -> int:
     """Replay recorded answers; 0 when it worked, 2 when there are none."""
     parser = argparse.ArgumentParser(description="Replay policies on recorded answers.")
-    parser.add_argument("--data", type=Path, default=DATA, help="folder of recorded answers")
-    parser.add_argument("--workers", type=int, default=2, help="processes")
+    add_inputs(parser, DATA)
     add_outputs(parser, "split")
     options = parser.parse_args(arguments)
-    if options.workers < 1:
-        parser.error("--workers must be at least 1")
     try:
         findings = find_out(options.data, options.workers)
     except ReplayError as error:

@@ -21,13 +21,13 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.utilisation import CASES, WARM_S, WORKERS, counted
+from docs.make_tables import markdown_table
+from llms.simulator.server import serve
+
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent), str(HERE)]
-
-from docs.make_tables import markdown_table  # noqa: E402 - the project stands beside this folder
-from llms.simulator.server import serve  # noqa: E402
-from utilisation import CASES, WARM_S, WORKERS, counted  # noqa: E402 - beside this file
-
 CASE = CASES[0]
 
 

@@ -27,19 +27,18 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.measured import cpu_seconds  # noqa: E402 - the project stands beside this folder
-from llms.calls import Call  # noqa: E402
-from llms.prompts import extraction_prompt  # noqa: E402
-from llms.sdk import Request  # noqa: E402
-from llms.simulator.app import Simulator  # noqa: E402
-from llms.simulator.scenario import Scenario  # noqa: E402
-from llms.simulator.server import Server, listen  # noqa: E402
-from schemas.answers import EXTRACTION, extraction_schema  # noqa: E402
-from schemas.documents import shipped_type  # noqa: E402
-from schemas.roles import Model, Role  # noqa: E402
+from benchmarks.measured import cpu_seconds
+from llms.calls import Call
+from llms.prompts import extraction_prompt
+from llms.sdk import Request
+from llms.simulator.app import Simulator
+from llms.simulator.scenario import Scenario
+from llms.simulator.server import Server, listen
+from schemas.answers import EXTRACTION, extraction_schema
+from schemas.documents import shipped_type
+from schemas.roles import Model, Role
 
 BODY_BYTES = 8000
 DIFFERENT = 4000

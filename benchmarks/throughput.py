@@ -34,13 +34,13 @@ from typing import Any
 
 import yaml
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.measured import Taken, asking_seconds, cpu_seconds, docmill, measured
+from llms.simulator.scenario import Scenario
+from llms.simulator.server import InProcess, serve
+
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent), str(HERE)]
-
-from llms.simulator.scenario import Scenario  # noqa: E402 - the project stands beside this folder
-from llms.simulator.server import InProcess, serve  # noqa: E402
-from measured import Taken, asking_seconds, cpu_seconds, docmill, measured  # noqa: E402 - beside this file
-
 KEY = "not-a-key"
 
 

@@ -26,13 +26,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from docs.make_tables import markdown_table
+from llms.simulator.scenario import Scenario
+from llms.simulator.server import InProcess, InThread, serve
+
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent), str(HERE)]
-
-from docs.make_tables import markdown_table  # noqa: E402 - the project stands beside this folder
-from llms.simulator.scenario import Scenario  # noqa: E402
-from llms.simulator.server import InProcess, InThread, serve  # noqa: E402
-
 WARM_S = 10.0
 WINDOW_S = 10
 WORKERS = 64

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.console import fail, money, print_json
+from flows.job_options import JsonOption
 from schemas.counted import counted
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ LakeOption = Annotated[
     str,
     typer.Option("--lake", "--out", help="Lake whose response store it is."),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 _MOST_RUNS = 20
 _DAY_S = 86_400.0

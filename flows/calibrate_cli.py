@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 import typer
 
 from flows.console import FAILED, PARKED, fail, interruptible, money, print_json, watching
+from flows.job_options import JsonOption, ProfileOption
 from schemas.counted import counted
 
 if TYPE_CHECKING:
@@ -52,14 +53,12 @@ def calibrate(
     out: Annotated[
         str | None, typer.Option("--out", "--lake", help="The lake; default: the job's.")
     ] = None,
-    profile: Annotated[
-        str | None, typer.Option(help="Providers: offline, openai, openrouter or local.")
-    ] = None,
+    profile: ProfileOption = None,
     budget: Annotated[
         float | None,
         typer.Option(min=0, help="Never spend more than this in all its runs, in US dollars."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Certify on labelled documents what may be promised of answers.
 

@@ -11,7 +11,18 @@ from flows.cache_cli import app as cache_app
 from flows.calibrate_cli import calibrate
 from flows.console import DONE, FAILED, fail, interruptible, print_json
 from flows.evaluate_cli import evaluate
-from flows.job_options import LaneOption, ModelOption, ReadyByOption, job_of
+from flows.job_options import (
+    DirectOption,
+    JsonOption,
+    LakeOption,
+    LaneOption,
+    ModelOption,
+    NewBudgetOption,
+    OutOption,
+    ProfileOption,
+    ReadyByOption,
+    job_of,
+)
 from flows.models_cli import app as models_app
 from flows.plan_cli import GoalOption, plan
 from flows.replay_cli import replay
@@ -33,10 +44,6 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-LakeOption = Annotated[
-    str, typer.Option("--lake", "--out", help="Folder or fsspec URL that holds every table.")
-]
 PathArgument = Annotated[
     str,
     typer.Argument(help="A folder, a file, an archive, a mailbox, or a docmill.yaml."),
@@ -46,14 +53,8 @@ PathArgument = Annotated[
 @app.command()
 def run(
     path: PathArgument = ".",
-    out: Annotated[
-        str | None,
-        typer.Option("--out", "--lake", help="The lake; overrides the job's own (default: lake)."),
-    ] = None,
-    profile: Annotated[
-        str | None,
-        typer.Option(help="Providers: offline, openai, openrouter or local."),
-    ] = None,
+    out: OutOption = None,
+    profile: ProfileOption = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only this many documents.")] = None,
     budget: Annotated[
         float | None, typer.Option(min=0, help="Never spend more than this, in US dollars.")
@@ -62,9 +63,7 @@ def run(
     lane: LaneOption = None,
     ready_by: ReadyByOption = None,
     goal: GoalOption = None,
-    direct: Annotated[
-        bool, typer.Option("--direct", help="Run the same stages without Prefect.")
-    ] = False,
+    direct: DirectOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Turn documents into records and a report."""
@@ -92,9 +91,7 @@ app.command()(plan)
 @app.command()
 def forecast(
     path: PathArgument,
-    profile: Annotated[
-        str | None, typer.Option(help="Providers: offline, openai, openrouter or local.")
-    ] = None,
+    profile: ProfileOption = None,
     model: ModelOption = None,
     lane: Annotated[
         str | None, typer.Option(help="standard, flex or batch; default: the job's own.")
@@ -160,19 +157,12 @@ def backfill(
     budget: Annotated[
         float | None, typer.Option(min=0, help="Cap for the whole backfill, in US dollars.")
     ] = None,
-    out: Annotated[
-        str | None,
-        typer.Option("--out", "--lake", help="The lake; overrides the job's own (default: lake)."),
-    ] = None,
-    profile: Annotated[
-        str | None, typer.Option(help="Providers: offline, openai, openrouter or local.")
-    ] = None,
+    out: OutOption = None,
+    profile: ProfileOption = None,
     backfill_id: Annotated[
         str | None, typer.Option("--id", help="Go on with this backfill.")
     ] = None,
-    direct: Annotated[
-        bool, typer.Option("--direct", help="Run the same stages without Prefect.")
-    ] = False,
+    direct: DirectOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run a job over an archive by date, one run per partition."""
@@ -286,16 +276,12 @@ def resume(
         str, typer.Argument(help="A run that was interrupted, parked or failed, or `last`.")
     ],
     lake: LakeOption = "lake",
-    budget: Annotated[
-        float | None, typer.Option(min=0, help="A new cap for the whole run, in US dollars.")
-    ] = None,
+    budget: NewBudgetOption = None,
     monthly_budget: Annotated[
         float | None,
         typer.Option(min=0, help="A new cap for the job's runs in this month, in US dollars."),
     ] = None,
-    direct: Annotated[
-        bool, typer.Option("--direct", help="Run the same stages without Prefect.")
-    ] = False,
+    direct: DirectOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Go on with a run; nothing that was answered is asked again."""

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from flows.console import DONE, FAILED, PARKED, fail, interruptible, print_json
+from flows.job_options import JsonOption, ProfileOption
 
 
 def evaluate(
@@ -14,9 +15,7 @@ def evaluate(
     out: Annotated[
         str | None, typer.Option("--out", "--lake", help="Keep the run in this lake.")
     ] = None,
-    profile: Annotated[
-        str | None, typer.Option(help="Providers: offline, openai, openrouter or local.")
-    ] = None,
+    profile: ProfileOption = None,
     models: Annotated[
         str | None,
         typer.Option(help="Compare with these models, each alone (comma-separated)."),
@@ -26,7 +25,7 @@ def evaluate(
         typer.Option(help="Compare with a run of the lake by its id, or with another lake."),
     ] = None,
     mistakes: Annotated[bool, typer.Option("--mistakes", help="List every mistake.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Score the pipeline on labels: precision, recall, F1 per field."""
     from flows.evaluate import run_evaluation

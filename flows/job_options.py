@@ -11,6 +11,29 @@ from flows.console import fail
 if TYPE_CHECKING:
     from schemas.job import Job
 
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+LakeOption = Annotated[
+    str, typer.Option("--lake", "--out", help="Folder or fsspec URL that holds every table.")
+]
+
+OutOption = Annotated[
+    str | None,
+    typer.Option("--out", "--lake", help="The lake; overrides the job's own (default: lake)."),
+]
+
+ProfileOption = Annotated[
+    str | None, typer.Option(help="Providers: offline, openai, openrouter or local.")
+]
+
+DirectOption = Annotated[
+    bool, typer.Option("--direct", help="Run the same stages without Prefect.")
+]
+
+NewBudgetOption = Annotated[
+    float | None, typer.Option(min=0, help="A new cap for the whole run, in US dollars.")
+]
+
 LaneOption = Annotated[
     str | None,
     typer.Option(help="standard, flex (slower, cheaper) or batch (within a day, half the price)."),

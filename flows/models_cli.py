@@ -11,7 +11,7 @@ import typer
 
 from flows.aa import Csv, Markdown, Sql, run_query, tell
 from flows.console import FAILED
-from flows.job_options import ModelOption, job_of
+from flows.job_options import JsonOption, ModelOption, job_of
 from flows.json_output import json_text
 from flows.ping import ping
 from flows.query_output import Form, errors_as_sentences, form_of
@@ -25,12 +25,10 @@ app = typer.Typer(
 )
 app.command()(ping)
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-
 
 @app.command()
 def roles(
-    json: Json = False,
+    json: JsonOption = False,
     explain: Annotated[
         bool, typer.Option("--explain", help="Also every other model, and why not it.")
     ] = False,
@@ -77,7 +75,7 @@ SnapshotName = Annotated[
 
 
 @app.command()
-def show(name: Name, json: Json = False) -> None:
+def show(name: Name, json: JsonOption = False) -> None:
     """Print a model: figures with sources, places in roles, history."""
     with errors_as_sentences():
         from flows.models_view import models_text, shown_models
@@ -90,7 +88,7 @@ def show(name: Name, json: Json = False) -> None:
 @app.command()
 def compare(
     names: Annotated[list[str], typer.Argument(help="Two models or more: slugs, names, API ids.")],
-    json: Json = False,
+    json: JsonOption = False,
 ) -> None:
     """Print models side by side, with what their calls would cost."""
     with errors_as_sentences():
@@ -110,7 +108,7 @@ def history(
     every: Annotated[
         bool, typer.Option("--all", help="Also snapshots in which only speeds changed.")
     ] = False,
-    json: Json = False,
+    json: JsonOption = False,
 ) -> None:
     """Print the figures of a model over all snapshots.
 
@@ -133,7 +131,7 @@ def history(
 
 
 @app.command()
-def diff(before: SnapshotName, after: SnapshotName, json: Json = False) -> None:
+def diff(before: SnapshotName, after: SnapshotName, json: JsonOption = False) -> None:
     """Print what changed between two snapshots, also for the roles."""
     with errors_as_sentences():
         from flows.models_changes import changes_object, changes_text, compared_snapshots
@@ -148,7 +146,7 @@ def import_archive(
         str,
         typer.Argument(help="Parquet or CSV: a row per model and day, with a column date."),
     ],
-    json: Json = False,
+    json: JsonOption = False,
 ) -> None:
     """Keep the days of an archive as snapshots, to query only."""
     with errors_as_sentences():
@@ -159,7 +157,7 @@ def import_archive(
 
 
 @app.command()
-def query(sql: Sql, json: Json = False, csv: Csv = False, markdown: Markdown = False) -> None:
+def query(sql: Sql, json: JsonOption = False, csv: Csv = False, markdown: Markdown = False) -> None:
     """Print what a SELECT over the catalog finds, as `aa query` does."""
     form = form_of(as_json=json, as_csv=csv, as_markdown=markdown)
     run_query(sql, Form.OBJECT if form is Form.JSON else form)
@@ -178,7 +176,7 @@ def refresh(
         bool,
         typer.Option("--force", help="Use a source even if much of the catalog would be lost."),
     ] = False,
-    json: Json = False,
+    json: JsonOption = False,
 ) -> None:
     """Read what others publish of models and keep it as a snapshot.
 

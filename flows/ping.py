@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.console import FAILED, fail, money, print_json
-from flows.job_options import ModelOption, job_of
+from flows.job_options import JsonOption, ModelOption, job_of
 from flows.query_output import plain_text
 from schemas.counted import counted
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def ping(
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    json: JsonOption = False,
     job: Annotated[
         str | None, typer.Option("--job", help="Ask the models and providers of this job.")
     ] = None,

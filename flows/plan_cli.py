@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.console import fail, money, print_json
-from flows.job_options import ModelOption, job_of
+from flows.job_options import JsonOption, ModelOption, ProfileOption, job_of
 from schemas.counted import counted
 
 if TYPE_CHECKING:
@@ -28,10 +28,7 @@ def plan(
     goal: Annotated[str, typer.Option(help="What you want to know of the documents.")],
     out: Annotated[str, typer.Option(help="Where to write the job file.")] = "docmill.yaml",
     sample: Annotated[int, typer.Option(min=1, max=200, help="Documents to look at.")] = 24,
-    profile: Annotated[
-        str | None,
-        typer.Option(help="Providers: offline, openai, openrouter or local."),
-    ] = None,
+    profile: ProfileOption = None,
     model: ModelOption = None,
     budget: Annotated[
         float | None, typer.Option(min=0, help="Never spend more on the plan, in US dollars.")
@@ -40,7 +37,7 @@ def plan(
         str | None, typer.Option(help="Keeps answers and ledger; default: the job's own.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Plan a job from a goal and a sample; writes a docmill.yaml.
 

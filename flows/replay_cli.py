@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.console import fail, print_json
+from flows.job_options import JsonOption
 from schemas.counted import counted
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def replay(
     picture: Annotated[
         str | None, typer.Option(metavar="FILE.svg", help="Draw cost against quality.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Try cascades and routers on recorded answers; sends nothing.
 

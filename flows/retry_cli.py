@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from flows.console import fail, print_json
+from flows.job_options import DirectOption, JsonOption, LakeOption, NewBudgetOption
 from flows.running import exit_code, finish, manifest_of, run_job
 
 
@@ -23,16 +24,10 @@ def retry(
             help="Ask everything about them anew; otherwise only what had no usable answer.",
         ),
     ] = False,
-    lake: Annotated[
-        str, typer.Option("--lake", "--out", help="Folder or fsspec URL that holds every table.")
-    ] = "lake",
-    budget: Annotated[
-        float | None, typer.Option(min=0, help="A new cap for the whole run, in US dollars.")
-    ] = None,
-    direct: Annotated[
-        bool, typer.Option("--direct", help="Run the same stages without Prefect.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    lake: LakeOption = "lake",
+    budget: NewBudgetOption = None,
+    direct: DirectOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Try the dead letters of a run again, and make its report anew."""
     from flows.replaying import begin_replay
