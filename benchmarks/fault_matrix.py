@@ -160,11 +160,11 @@ def bodies_noted() -> Iterator[None]:
             _SENT.append((reservation.key, request_key(0, body).hex()))
         return await post(self, body, api_id, reservation)
 
-    Endpoint.post = noted  # type: ignore[method-assign]
+    Endpoint.post = noted
     try:
         yield
     finally:
-        Endpoint.post = post  # type: ignore[method-assign]
+        Endpoint.post = post
 
 
 def ledger(lake: Lake, run_id: str) -> list[dict[str, Any]]:

@@ -58,7 +58,7 @@ def measured(
     watcher = threading.Thread(target=_watch, args=(process.pid, over, peaks, with_tree))
     watcher.start()
     said: list[str] = []
-    errors = threading.Thread(target=lambda: said.append(process.stderr.read()))  # type: ignore[union-attr]
+    errors = threading.Thread(target=lambda: said.append(process.stderr.read()))
     errors.start()
     out = process.stdout.read() if process.stdout else ""
     # Not `wait`: only this call tells what the process and those it waited for have used.

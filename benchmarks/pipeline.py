@@ -52,7 +52,7 @@ def measure(source: str, lake: str) -> dict[str, Any]:
             taken["answering"] += float(raw.headers.get(PROCESSING_MS, 0)) / 1000
         return raw
 
-    Endpoint.post = counted  # type: ignore[method-assign]
+    Endpoint.post = counted
 
     class Timed(Direct):
         def ingest(self, lake_url: str, run_id: str) -> IngestResult:

@@ -70,7 +70,7 @@ def record(source: str, lake: str, bodies: str) -> None:
             file.write(body + b"\n")
             return await post(self, body, *rest)
 
-        Endpoint.post = noted  # type: ignore[method-assign]
+        Endpoint.post = noted
         summary = run_pipeline(start_run(job, env=os.environ), Direct())
     if summary.status != "done":
         raise SystemExit(f"the run {summary.status}: {summary.message}")

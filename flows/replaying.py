@@ -66,7 +66,7 @@ def replayed(manifest: Manifest, lake: Lake, backend: Backend) -> Manifest:
     """
     began = time.monotonic()
     url, run_id, retry = manifest.job.lake, manifest.run_id, manifest.retry
-    assert retry is not None  # noqa: S101 - the caller has looked
+    assert retry is not None
     letters = meant(dead_letters(lake, run_id), retry)
     if any(row["stage"] == INGEST for _, row in letters):
         # From here on its sources change: should this be killed, the run is to be resumed.

@@ -9,7 +9,7 @@ from datetime import date
 from difflib import get_close_matches
 from functools import lru_cache
 from importlib import resources
-from typing import Self
+from typing import Any, Self
 
 from llms.failures import CatalogError
 from schemas.scales import ScaleChange
@@ -249,8 +249,8 @@ def _model(row: Mapping[str, str]) -> CatalogModel:
             raise ValueError(f"{column} is empty")
     if "effort" in figures:
         figures.setdefault("reasoning", figures["effort"] != "none")
-    empty = dict.fromkeys(f.name for f in fields(CatalogModel))
-    return CatalogModel(**{**empty, **figures})  # type: ignore[arg-type]
+    cells: dict[str, Any] = dict.fromkeys(f.name for f in fields(CatalogModel))
+    return CatalogModel(**(cells | figures))
 
 
 def figure_of_text(column: str, text: str) -> Figure:

@@ -91,8 +91,9 @@ def _usage_problem(usage: dict[str, Any]) -> str | None:
 
 
 def _is_count(value: object) -> bool:
-    is_whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
-    return is_whole and not isinstance(value, bool) and 0 <= value <= MOST_TOKENS  # type: ignore[operator]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return (isinstance(value, int) or value.is_integer()) and 0 <= value <= MOST_TOKENS
 
 
 def _count(usage: object, name: str) -> int:

@@ -187,7 +187,7 @@ def _started() -> "subprocess.Popen[bytes]":
     # By `-c`, as the parser processes: `multiprocessing` would import the caller's main module.
     path = json.dumps([os.path.abspath(entry) for entry in sys.path])
     try:
-        return subprocess.Popen(  # noqa: S603 - our own interpreter
+        return subprocess.Popen(
             [sys.executable, "-c", _BOOT, path],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

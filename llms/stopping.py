@@ -61,7 +61,7 @@ class Stop:
     @contextmanager
     def _breakable(self, members: set[asyncio.Task[object]]) -> Iterator[None]:
         task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - only coroutines come here
+        assert task is not None
         members.add(task)
         try:
             yield

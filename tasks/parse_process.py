@@ -61,7 +61,7 @@ class ParserProcess:
         }
         environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
         try:
-            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter
+            self._process = subprocess.Popen(
                 [sys.executable, "-c", _BOOT, json.dumps(task)],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,

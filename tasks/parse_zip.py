@@ -9,6 +9,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, BinaryIO
 
 from tasks.parse_errors import Reason, Unreadable
@@ -67,7 +68,7 @@ def zip_members(file: BinaryIO) -> Iterator[Member]:
             entry.modified_at,
             entry.size,
             entry.compressed,
-            lambda entry=entry: _open(file, entry),  # type: ignore[misc]
+            partial(_open, file, entry),
             problem,
         )
 

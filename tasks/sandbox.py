@@ -146,7 +146,7 @@ class ParserPool:
         with self._changed:
             self._changed.wait_for(lambda: task.outcome is not None or self._error is not None)
             if task.outcome is None:
-                assert self._error is not None  # noqa: S101 - what was waited for
+                assert self._error is not None
                 raise self._error
             if isinstance(task.outcome, Parsed):
                 self._waiting_chars -= len(task.outcome.text)

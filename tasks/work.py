@@ -40,14 +40,14 @@ class Work:
     @property
     def document_type(self) -> DocumentType:
         """Its type; to be asked only of a document that was found to have one."""
-        assert self.route is not None  # noqa: S101 - a broken assumption of ours, not of the user's
-        assert self.route.document_type is not None  # noqa: S101
+        assert self.route is not None
+        assert self.route.document_type is not None
         return self.route.document_type
 
     @property
     def extracted(self) -> Extraction:
         """What was found in it; to be asked only of a document that was extracted."""
-        assert self.extraction is not None  # noqa: S101
+        assert self.extraction is not None
         return self.extraction
 
     def fail(self, error: CallError) -> None:

@@ -203,7 +203,7 @@ class Worker:
 
 def _started(channel: int) -> "subprocess.Popen[bytes]":
     try:
-        return subprocess.Popen(  # noqa: S603 - our own interpreter
+        return subprocess.Popen(
             [sys.executable, "-c", _BOOT, str(channel), *map(os.path.abspath, sys.path)],
             pass_fds=[channel],
             stdin=subprocess.DEVNULL,

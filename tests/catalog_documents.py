@@ -22,7 +22,7 @@ def make_model(**figures: Any) -> CatalogModel:
         "index_version": "2026-06",
         "as_of": date(2026, 7, 10),
     }
-    return CatalogModel(**{**unknown, **usual, **figures})  # type: ignore[arg-type]
+    return CatalogModel(**{**unknown, **usual, **figures})
 
 
 def aa_entry(slug: str = "acme-one", *, is_nested: bool = False, **changes: Any) -> dict[str, Any]:

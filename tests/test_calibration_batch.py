@@ -50,7 +50,7 @@ def failure_rate(
     for positions in combinations(range(len(disagrees)), size):
         sample = frozenset(positions)
         prefix = rule(judged(disagrees, sample), target, delta)
-        failures += let_through(disagrees, sample, prefix.accepted) > harmless  # type: ignore[attr-defined]
+        failures += let_through(disagrees, sample, prefix.accepted) > harmless
         samples += 1
     return Fraction(failures, samples)
 
@@ -225,7 +225,7 @@ def seeded_failures(rule: Rule, seeds: int) -> float:
     for seed in range(seeds):
         sample = draw_sample(600, 100, random.Random(seed))
         prefix = rule(judged(disagrees, sample), 0.95, 0.1)
-        failures += let_through(disagrees, sample, prefix.accepted) > harmless  # type: ignore[attr-defined]
+        failures += let_through(disagrees, sample, prefix.accepted) > harmless
     return failures / seeds
 
 

@@ -74,7 +74,7 @@ def test_models_come_and_go_and_figures_change() -> None:
 def test_a_figure_changed_if_it_did_by_more_than_rounding(
     figure: str, value: object, is_told: bool
 ) -> None:
-    after = (replace(MODELS[0], **{figure: value}), *MODELS[1:])  # type: ignore[arg-type]
+    after = (replace(MODELS[0], **{figure: value}), *MODELS[1:])
 
     assert [c.figure for c in changes(EMBEDDED, snapshot_of(after)).figures] == [figure] * is_told
 

@@ -80,7 +80,7 @@ LOST = {"timeout", "connection"}
 
 
 def test_every_fault_is_ruled_and_every_end_has_its_faults() -> None:
-    ends = {RULES[end].end for _, end in RULED.values() if end in set(RULES)}  # type: ignore[index]
+    ends = {RULES[end].end for _, end in RULED.values() if end in set(RULES)}
 
     assert set(RULED) == set(Fault)
     assert ends == {End.NEXT_TIER, End.PARKED, End.STOPPED}

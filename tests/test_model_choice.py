@@ -101,7 +101,7 @@ def test_the_reason_is_the_one_that_decided(
 ) -> None:
     job = make_lake_job(tmp_path)
     old = extractor(night(job, env))
-    refresh(env, lambda m: replace(m, **change) if m.slug == old else m)  # type: ignore[arg-type]
+    refresh(env, lambda m: replace(m, **change) if m.slug == old else m)
 
     assert re.search(why, night(job, env).notes[0])
 

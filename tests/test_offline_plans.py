@@ -14,7 +14,7 @@ from schemas.documents import SHIPPED, shipped_type
 from schemas.fields import DocumentType, FieldSpec, FieldType
 
 
-def make_plan(*fields: FieldSpec):  # type: ignore[no-untyped-def]
+def make_plan(*fields: FieldSpec):
     return plan_for(extraction_schema(DocumentType(name="anything", fields=fields)))
 
 

@@ -78,7 +78,7 @@ class Planner:
 
 
 def proposed(planner: Planner, **settings: Any) -> Proposal:
-    job = Job(name="notes", source={"path": "/docs"})  # type: ignore[arg-type]
+    job = Job(name="notes", source={"path": "/docs"})
     return asyncio.run(propose(planner, job, "how heavy", SEEN, Path("/x/docmill.yaml"), settings))
 
 
@@ -228,7 +228,7 @@ def test_the_tables_of_a_checked_job_are_those_of_a_run(tmp_path: Path) -> None:
 
 class TestSample:
     def sample(self, folder: Path, size: int, seed: int = 0) -> PlanSample:
-        job = Job(source={"path": str(folder)}, seed=seed)  # type: ignore[arg-type]
+        job = Job(source={"path": str(folder)}, seed=seed)
         return sample_documents(job, Lake(str(folder.parent / "lake")), size)
 
     @pytest.fixture

@@ -41,7 +41,7 @@ def make_row(slug: str = "m", **values: object) -> CatalogModel:
         "index_version": "2026-06",
         "as_of": date(2026, 7, 10),
     }
-    return CatalogModel(**{**usual, **values})  # type: ignore[arg-type]
+    return CatalogModel(**{**usual, **values})
 
 
 def slugs(ranking: Ranking) -> list[str]:
@@ -76,7 +76,7 @@ def test_a_ranking_is_total_and_does_not_depend_on_the_order_of_the_catalog(
     models: list[CatalogModel], role: Role, order: object
 ) -> None:
     ranking = rank(role, models)
-    order.shuffle(models)  # type: ignore[attr-defined]
+    order.shuffle(models)
 
     assert rank(role, models) == ranking
     assert sorted(slugs(ranking) + [e.model.slug for e in ranking.left_out]) == sorted(

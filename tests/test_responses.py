@@ -29,7 +29,7 @@ def make_response(key: str = "k1", **more: object) -> StoredResponse:
         "answer": Answer("{}", "stop", input_tokens=10, output_tokens=2),
         "usd": 0.01,
     }
-    return StoredResponse(key, **{**usual, **more})  # type: ignore[arg-type]
+    return StoredResponse(key, **{**usual, **more})
 
 
 def make_draw(store: ResponseStore, units: int, run: str = "run-1", **caps: int) -> Draw:

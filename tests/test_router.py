@@ -36,7 +36,7 @@ def run(
     types: list[DocumentType] = TYPES,
     fallback: str | None = None,
 ) -> Route:
-    return asyncio.run(route("d1", text, declared, types, fallback, ask))  # type: ignore[arg-type]
+    return asyncio.run(route("d1", text, declared, types, fallback, ask))
 
 
 def test_a_declared_type_wins_over_every_word() -> None:

@@ -66,9 +66,7 @@ def test_chance_draws_the_share_and_the_seed_another_one(tmp_path: Path) -> None
     manifest = write_run(tmp_path).manifest
 
     def drawn(seed: int) -> set[int]:
-        changed = manifest.job.model_copy(
-            update={"seed": seed, "shadow": Job(shadow=0.1).shadow}  # type: ignore[arg-type]
-        )
+        changed = manifest.job.model_copy(update={"seed": seed, "shadow": Job(shadow=0.1).shadow})
         seeded = manifest.model_copy(update={"job": changed})
         return {n for n in range(5000) if is_drawn(seeded, f"{n:020}")}
 
@@ -87,7 +85,7 @@ class TestPaid:
         rows = ledger(done, "shadow")
 
         manifest = read_manifest(lake_of(done), done.run_id)
-        strong = manifest.resolution.roles["orchestrator"][0]  # type: ignore[index]
+        strong = manifest.resolution.roles["orchestrator"][0]
         assert len({row["doc_id"] for row in rows}) == COUNT
         assert {(row["role"], row["model"]) for row in rows} == {("orchestrator", strong.slug)}
         found = measured(done)
@@ -156,7 +154,7 @@ def test_what_the_strong_model_will_not_answer_is_counted_and_not_compared(
     source = invoices(tmp_path / "docs", 3)
     probe = run(make_job(source, profile="openai"), dict(paid.ENV))
     resolution = read_manifest(lake_of(probe), probe.run_id).resolution
-    strong = resolution.roles["orchestrator"][0].api_id  # type: ignore[index]
+    strong = resolution.roles["orchestrator"][0].api_id
     error = {"code": "content_filter", "message": "filtered"}
     paid.refusal = lambda body: (
         (400, error) if body["model"] == strong and "INV-0001" in str(body["messages"]) else None

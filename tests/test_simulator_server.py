@@ -82,7 +82,7 @@ def test_it_does_without_httptools_and_uvloop() -> None:
     config = Server(Simulator(), is_plain=True).config
 
     assert config.loop == "asyncio"
-    assert "H11" in config.http.__mro__[1].__name__  # type: ignore[union-attr]
+    assert "H11" in config.http.__mro__[1].__name__
 
 
 def test_a_port_that_is_taken_is_told_as_such() -> None:

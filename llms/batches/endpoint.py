@@ -254,7 +254,7 @@ class BatchEndpoint:
             end = handed
             if isinstance(handed, Standing):
                 end = await self._following.to_its_end(batch, handed)
-            assert isinstance(end, End)  # noqa: S101 - a standing has been followed to its end
+            assert isinstance(end, End)
             keys = list(members) if is_new else await self._book.members(batch)
             if not end.is_open:
                 await self._book.end(batch, end.status, end.states(keys))

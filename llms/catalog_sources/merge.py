@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date
+from typing import Any
 
 from llms.catalog import CatalogModel, Figure, with_output_tokens
 from llms.catalog_sources.claims import MEASURED, PRICES, Claim, Row
@@ -273,9 +274,10 @@ def _chosen(rows: Mapping[str, Row]) -> Merged:
     for slug in sorted(rows):
         row = rows[slug]
         chosen = {column: claim for column in _COLUMNS if (claim := row.best(column)) is not None}
-        values = {column: chosen[column].value if column in chosen else None for column in _COLUMNS}
+        values: dict[str, Any] = dict.fromkeys(_COLUMNS)
+        values |= {column: claim.value for column, claim in chosen.items()}
         as_of = max(claim.as_of for claim in chosen.values())
-        models.append(CatalogModel(slug=slug, as_of=as_of, **values))  # type: ignore[arg-type]
+        models.append(CatalogModel(slug=slug, as_of=as_of, **values))
         provenance += [
             Provenance(slug, column, claim.source.value, claim.as_of)
             for column, claim in chosen.items()

@@ -167,7 +167,7 @@ class Helper:
 def _started(channel: int) -> subprocess.Popen[bytes] | None:
     """A process that serves the file descriptor `channel`, or null where none can be started."""
     try:
-        return subprocess.Popen(  # noqa: S603 - our own interpreter
+        return subprocess.Popen(
             [sys.executable, "-c", _BOOT, str(channel), *map(os.path.abspath, sys.path)],
             pass_fds=[channel],
             stdin=subprocess.DEVNULL,

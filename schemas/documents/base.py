@@ -62,7 +62,8 @@ def _field_spec(name: str, info: FieldInfo) -> FieldSpec:
     inner, multi = _unwrap(info.annotation)
     field_type, choices = _field_type(inner)
     extra = info.json_schema_extra
-    rules: dict[str, Any] = extra.get("docmill", {}) if isinstance(extra, dict) else {}  # type: ignore[assignment]
+    told = extra.get("docmill") if isinstance(extra, dict) else None
+    rules: dict[str, Any] = dict(told) if isinstance(told, dict) else {}
     if field_type is FieldType.CATEGORY:
         rules = {"source": FieldSource.INFERRED, **rules, "choices": choices}
     return FieldSpec(
