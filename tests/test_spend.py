@@ -1,16 +1,20 @@
 """The shared book: no interleaving of calls, processes, kills and resumes passes a cap."""
 
+import asyncio
+
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
 from llms.failures import StoreError
+from llms.responses import ResponseStore
 from llms.spend import (
     MOST_UNITS,
     Book,
     Charge,
     Draw,
+    at_least,
     cap_units,
     month_account,
     run_account,
@@ -118,3 +122,17 @@ class BookMachine(MoneySteps):
 
 TestBookMachine = BookMachine.TestCase
 TestBookMachine.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+
+
+def test_what_is_known_from_elsewhere_is_booked_once_and_on_top_of_nothing(store_url: str) -> None:
+    lost, month = run_account("lost"), JULY
+
+    async def scenario(store: ResponseStore) -> list[int]:
+        await store.draw(Draw("mine", "me", store.keeper, {lost: None, month: None}, 5, 5))
+        for _ in range(2):
+            store.change(lambda connection, _: at_least(connection, {lost: 3, month: 9}))
+        return [store.taken(lost), store.taken(month)]
+
+    with ResponseStore(store_url) as store:
+        # Five lie in a lease, and may be spent: they are known of already.
+        assert asyncio.run(scenario(store)) == [5, 9]
