@@ -59,6 +59,7 @@ class Ceiling:
         "_proven",
         "_step",
         "_stepped_at",
+        "_untried",
         "value",
         "was_passed",
     )
@@ -77,6 +78,7 @@ class Ceiling:
         self._step = 0.0
         self._stepped_at = -math.inf
         self._lowered_to = -math.inf
+        self._untried = math.inf
         self.was_passed = False
 
     def refused(
@@ -94,7 +96,8 @@ class Ceiling:
         self._began = began
         if not trouble_s:
             self._minute = minute
-            self.was_passed = min(self.value, recent) > self._lowered_to
+            most_known = max(self._lowered_to, _NEARLY * minute)
+            self.was_passed = min(self.value, recent) > most_known
             self._proven = max(minute, self._proven / 2)
             self._lower(recent, now)
         elif trouble_s < _LONG_S:
@@ -134,16 +137,25 @@ class Ceiling:
             if self._step > _FAR:
                 self._patience = 1
 
-    def free(self) -> None:
-        """Double soon and often, until something is turned away: what brought it down proved
-        nothing."""
-        self._is_free = True
-        self._eager_until = math.inf
-        self._margin, self._patience = MARGIN, 1
+    def try_more(self) -> None:
+        """Double it for a trial."""
+        self._untried = self.value
+        self.value *= 2
 
-    def rest(self, now: float) -> None:
-        """Stay for a minute: less was sent for a while, and what is refused then shows later."""
-        self._calm, self._stepped_at = 0, now + _MINUTE_S
+    def tried(self, *, is_shed: bool) -> None:
+        """The trial is over.
+
+        Args:
+            is_shed: What had brought it down proved nothing: it doubles soon and often from now
+                on, until something is turned away. If not, it is what it was before.
+        """
+        if is_shed:
+            self._is_free = True
+            self._eager_until = math.inf
+            self._margin, self._patience = MARGIN, 1
+        else:
+            self.value = min(self.value, self._untried)
+        self._untried = math.inf
 
     def lift(self) -> None:
         """Forget it: something better is known."""

@@ -43,6 +43,7 @@ class InFlight:
         "_rounds",
         "_signs",
         "_step",
+        "_untried",
         "allowed",
         "count",
         "has_grown",
@@ -64,6 +65,7 @@ class InFlight:
         self.has_grown = False
         self._rounds = _CALM_ROUNDS
         self._step = 1
+        self._untried = math.inf
 
     @property
     def is_full(self) -> bool:
@@ -110,8 +112,21 @@ class InFlight:
                 self.most = min(self.most + self._step, self.allowed)
                 self._calm, self._step, self.has_grown = 0, 2 * self._step, True
 
-    def reconsider(self) -> None:
-        """Allow as many as in the beginning: what was turned away proved nothing."""
+    def try_more(self) -> None:
+        """Allow twice as many for a trial."""
+        self._untried = self.most
+        self.most = min(2 * self.most, self.allowed)
+
+    def tried(self, *, is_shed: bool) -> None:
+        """The trial is over.
+
+        Args:
+            is_shed: What was turned away proved nothing: as many as in the beginning. If not, as
+                many as before the trial.
+        """
+        if not is_shed:
+            self.most = min(self.most, self._untried)
+            return
         self.most = self.allowed
         self._rounds = _CALM_ROUNDS
         self._calm = self._signs = 0

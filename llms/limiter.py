@@ -181,22 +181,25 @@ class Limiter:
             is_explained = bool(exhausted) and bool(said)
             has_grown = self._in_flight.has_grown
             if not is_explained:
-                # While nothing at all is taken every refusal counts.
                 says_something = self._shedding.refused(permit.at)
-                if not says_something and self._refusals.since is None:
+                # While nothing at all is taken every refusal counts, but for those of a trial.
+                is_trouble = self._refusals.since is not None and not self._shedding.is_trial
+                if not says_something and not is_trouble:
                     return
                 self._in_flight.refused(is_certain=bool(said), is_first=is_first)
             if not is_first:
                 return
-            taken = self._rates.taken(now)
+            if self._shedding.reacted():
+                self._rates.tried(now, is_shed=False)
+                self._in_flight.tried(is_shed=False)
             trouble_s = self._refusals.refused(now, told_s, self._rates.per_second)
             self._rates.lower(exhausted, permit.amounts, now, trouble_s=trouble_s)
-            if not is_explained:
-                self._shedding.reacted()
             if not is_explained and not trouble_s:
                 self._shedding.doubt(is_explained=has_grown or self._rates.were_passed)
                 if self._shedding.wants_trial:
-                    self._shedding.begin_trial(now, *taken)
+                    self._shedding.begin_trial(now)
+                    self._rates.try_more(now)
+                    self._in_flight.try_more()
             if self._rates.counts_most:
                 for waiter in self._queue:
                     waiter.amounts = self._rates.at_most(waiter.amounts, waiter.most_output)
@@ -239,13 +242,12 @@ class Limiter:
 
     def _answered(self, permit: Permit, now: float) -> None:
         self._in_flight.answered(permit.beside, now)
-        is_shed = self._shedding.answered(permit.at, now)
+        is_shed = self._shedding.answered(permit.at)
         if is_shed is not None:
             self._rates.tried(now, is_shed=is_shed)
-        if is_shed:
-            self._in_flight.reconsider()
-        elif self._shedding.wants_trial:
-            self._shedding.begin_trial(now, *self._rates.taken(now))
+            self._in_flight.tried(is_shed=is_shed)
+        elif self._shedding.wants_check:
+            self._shedding.begin_check(now, *self._rates.taken(now))
         if self._refusals.answered(permit.at) and not self._shedding.is_trial:
             self._rates.answered(permit.at, now)
 

@@ -158,13 +158,17 @@ class ModelRates:
         """Whether more went out before the last refusal than the one before it had left."""
         return any(ceiling.was_passed for ceiling in self._ceilings.values())
 
+    def try_more(self, now: float) -> None:
+        """Let twice as much go as refusals have left, to see whether more are turned away."""
+        for kind, ceiling in self._ceilings.items():
+            ceiling.try_more()
+            self._allow(kind, self._rates[kind], now)
+
     def tried(self, now: float, *, is_shed: bool) -> None:
-        """It was tried whether requests are turned away whatever the pace."""
-        for ceiling in self._ceilings.values():
-            if is_shed:
-                ceiling.free()
-            else:
-                ceiling.rest(now)
+        """It has been seen whether requests are turned away whatever the pace."""
+        for kind, ceiling in self._ceilings.items():
+            ceiling.tried(is_shed=is_shed)
+            self._allow(kind, self._rates[kind], now)
 
     def exhausted(self, amounts: Amounts, said: Mapping[str, Said]) -> list[int]:
         """The kinds for which a request may have been turned away, by what the refusal says."""
