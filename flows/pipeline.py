@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any, Self, cast
 from uuid import UUID
 
-from prefect import flow, unmapped
+from prefect import flow
 from prefect.artifacts import (
     create_markdown_artifact,
     create_progress_artifact,
@@ -18,11 +18,11 @@ from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
-from flows.backend import results_of
+from flows.backend import Result, results_of, window
 from flows.console import interruptible, money
 from flows.provider_keys import fetch_keys
 from flows.views import money_range, times_range, unconfirmed
-from flows.wiring import USER_ERRORS, run_pipeline, start_run, summary, window
+from flows.wiring import USER_ERRORS, run_pipeline, start_run, summary
 from schemas.counted import counted
 from schemas.job import Job
 from schemas.manifest import BackfillSummary, RunStatus, RunSummary, ShardResult
@@ -62,23 +62,22 @@ class Orchestrated:
     def extract(
         self, refs: Sequence[ShardRef], lake_url: str, run_id: str
     ) -> Iterator[ShardResult]:
-        """Map the extract_shard task over the shards, window by window, in order."""
+        """Submit the extract_shard task for every shard, some ahead of the others, in order."""
         progress = create_progress_artifact(progress=0.0, description=f"extract {run_id}")
         logger, told = get_run_logger(), set[str]()
-        size = window(read_manifest(Lake(lake_url), run_id).job)
-        for start in range(0, len(refs), size):
-            some = refs[start : start + size]
-            futures = orchestrated.extract_shard.map(
-                list(some), unmapped(lake_url), unmapped(run_id)
-            )
-            for done, result in enumerate(results_of(futures), start + 1):
-                for note in result.notes:
-                    if note not in told:
-                        told.add(note)
-                        logger.warning(note)
-                yield result
-                if done % 8 == 0 or done == len(refs):
-                    _show_progress(progress, done / len(refs))
+
+        def submit(ref: ShardRef) -> Result[ShardResult]:
+            return orchestrated.extract_shard.submit(ref, lake_url, run_id)
+
+        most = window(read_manifest(Lake(lake_url), run_id).job)
+        for done, result in enumerate(results_of(refs, submit, most), 1):
+            for note in result.notes:
+                if note not in told:
+                    told.add(note)
+                    logger.warning(note)
+            yield result
+            if done % 8 == 0 or done == len(refs):
+                _show_progress(progress, done / len(refs))
 
     def analyze(self, lake_url: str, run_id: str) -> AnalysisResult:
         """Run the analyze task."""

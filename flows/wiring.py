@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from importlib.metadata import version
 
-from flows.backend import Backend, results_of
+from flows.backend import Backend, results_of, window
 from flows.replaying import replayed
 from llms.failures import LlmError
 from llms.providers import key, providers_of
@@ -52,9 +52,6 @@ from tasks.worker_processes import close_workers, start_workers, workers_of
 USER_ERRORS = (JobError, SourceError, LakeError, LlmError, BooksError, WorkerError)
 """What a user can cause or mend: told in one sentence, never as a traceback."""
 
-_WINDOW = 32
-"""Shards whose futures are open at once; finished ones are drained before more are submitted."""
-
 _PACKAGES = ("docmill", "prefect", "openai", "polars", "pyarrow", "duckdb", "pydantic")
 
 
@@ -74,15 +71,13 @@ class Direct:
         at_once = workers.shards_at_once if workers else shards_at_once(manifest.job)
         size = max(window(manifest.job), 2 * at_once)
         with ThreadPoolExecutor(at_once, thread_name_prefix="shard") as threads:
-            for start in range(0, len(refs), size):
-                some = refs[start : start + size]
-                futures = [threads.submit(extract_shard, r, lake_url, run_id) for r in some]
-                try:
-                    yield from results_of(futures)
-                except BaseException:
-                    for future in futures:
-                        future.cancel()
-                    raise
+            try:
+                yield from results_of(
+                    refs, lambda ref: threads.submit(extract_shard, ref, lake_url, run_id), size
+                )
+            except BaseException:
+                threads.shutdown(wait=False, cancel_futures=True)
+                raise
 
     def analyze(self, lake_url: str, run_id: str) -> AnalysisResult:
         """Run the analysis stage here."""
@@ -91,11 +86,6 @@ class Direct:
     def report(self, lake_url: str, run_id: str) -> dict[str, str]:
         """Run the report stage here."""
         return report_run(lake_url, run_id)
-
-
-def window(job: Job) -> int:
-    """How many shards of a job may be submitted before the first of them is drained."""
-    return max(_WINDOW, 2 * shards_at_once(job))
 
 
 def new_run_id(now: datetime) -> str:
