@@ -166,16 +166,25 @@ class Sender:
             left_usd = self._budget.remaining_usd
             is_short = left_usd is not None and left_usd < worst_usd
             reserve = partial(self._budget.acquire, worst_usd, row.request_key, in_batch=is_batched)
+            admit = partial(limiter.acquire, *expected, most_output=most_output, stage=call.stage)
             with self._stop.waiting():
                 if is_short or is_batched:  # no place is taken by what may not be paid for
                     reservation = await reserve()
                 await room.enter_async_context(self._lanes.room(lane))
                 if not is_batched:  # a batch has limits of its own
-                    permit = await limiter.acquire(
-                        *expected, most_output=most_output, stage=call.stage
-                    )
-                # Last, so that a kill costs what was sent, and not what waited for its turn.
-                reservation = reservation or await reserve()
+                    permit = await admit()
+                if reservation is None:
+                    # Last, so that a kill costs what was sent, and not what waited for its turn.
+                    reservation = await self._budget.acquire_at_once(worst_usd, row.request_key)
+                if reservation is None:
+                    # Whoever has the money may wait for this place: it is given up meanwhile.
+                    if permit is not None:
+                        limiter.settle(permit)
+                        permit = None
+                    await room.aclose()
+                    reservation = await reserve()
+                    await room.enter_async_context(self._lanes.room(lane))
+                    permit = await admit()
             row.started_at, started = self._now(), self._clock()
             is_sent = True
             posted = endpoint.post(body, model.api_id, reservation)

@@ -157,15 +157,43 @@ class Budget:
                 while not self._fits(units):
                     await self._find(units)
                     self._begin_month()
-                for account in self._accounts.both:
-                    account.reserved += units
-                self._free -= units
-                if self._free < self._ahead // 2 and not self._is_low:
-                    self._start_draw(1)
-                return Reservation(worst_usd, units, self._accounts.month, key)
+                return self._set_aside(worst_usd, units, key)
         finally:
             self._wanted -= units
             self._rest()
+
+    async def acquire_at_once(self, worst_usd: float, key: str = "") -> Reservation | None:
+        """Like `acquire`, but null where that would wait for what other calls may leave.
+
+        Whoever keeps others from being sent meanwhile asks like this: those may be the ones that
+        have set the money aside.
+        """
+        units = units_at_most(worst_usd)
+        if key in self._held or self._turn.locked():
+            return None
+        if not units:
+            return Reservation(worst_usd, 0, self._accounts.month, key)
+        self._dearest = max(self._dearest, units)
+        self._wanted += units
+        try:
+            self._begin_month()
+            if not self._fits(units):
+                await asyncio.shield(self._start_draw(max(1, units - self._free)))
+                self._begin_month()
+            if self._turn.locked() or not self._fits(units):
+                return None
+            return self._set_aside(worst_usd, units, key)
+        finally:
+            self._wanted -= units
+            self._rest()
+
+    def _set_aside(self, worst_usd: float, units: int, key: str) -> Reservation:
+        for account in self._accounts.both:
+            account.reserved += units
+        self._free -= units
+        if self._free < self._ahead // 2 and not self._is_low:
+            self._start_draw(1)
+        return Reservation(worst_usd, units, self._accounts.month, key)
 
     def holding(self, reservations: Sequence[Reservation]) -> tuple[Draw, list[Hold]]:
         """What `llms.spend.hold` is to book for requests that go into a batch.

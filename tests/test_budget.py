@@ -116,6 +116,24 @@ def test_a_caller_waits_while_calls_in_flight_may_free_enough() -> None:
     assert do(scenario()) == ["first", "second"]
 
 
+def test_who_asks_for_what_is_at_hand_never_waits_for_others() -> None:
+    async def scenario() -> list[bool]:
+        budget = make_budget()
+        first = await budget.acquire_at_once(0.6)
+        assert first is not None
+        got = [await budget.acquire_at_once(0.6), await budget.acquire_at_once(0.0)]
+        waiting = asyncio.create_task(budget.acquire(0.7))
+        await asyncio.sleep(0)
+        # Nor does it take what somebody waits for who came before.
+        got.append(await budget.acquire_at_once(0.1))
+        budget.settle(first, 0.1)
+        budget.settle(await waiting, 0.1)
+        got.append(await budget.acquire_at_once(0.8))
+        return [one is not None for one in got]
+
+    assert do(scenario()) == [False, True, False, True]
+
+
 def test_a_waiting_caller_is_refused_once_it_is_hopeless() -> None:
     async def scenario() -> None:
         budget = make_budget()

@@ -18,6 +18,7 @@ from llms.pricing import worst_case_usd
 from schemas.providers import Provider
 from tests.call_bench import (
     GOOD,
+    KEY,
     USD,
     Bench,
     MakeBench,
@@ -78,6 +79,41 @@ def test_nothing_is_set_aside_for_a_call_that_waits_for_its_turn(make_bench: Mak
 
     # A kill at any of these moments would cost one worst case, not six.
     assert max(reserved) < 1.5 * min(reserved)
+
+
+def test_who_waits_for_money_keeps_no_place_from_who_has_it(make_bench: MakeBench) -> None:
+    bench = make_bench(cap_usd=1.0)
+    provider = Provider(name="alpha", base_url="http://alpha/v1", key_env="TEST_KEY", in_flight=1)
+    client = bench.make_client(providers={"alpha": provider})
+    others: list[asyncio.Task[None]] = []
+
+    async def take_all_that_is_left_and_wait_for_a_place() -> None:
+        left_usd = bench.budget.remaining_usd
+        assert left_usd is not None
+        reservation = await bench.budget.acquire(left_usd)
+        limiter = bench.limiters.limiter(provider, "small", KEY)
+        limiter.settle(await limiter.acquire(1))
+        bench.store.settle_later(bench.budget.release(reservation))
+
+    def look(body: dict[str, Any]) -> httpx2.Response:
+        if not others:
+            task = asyncio.get_running_loop().create_task(
+                take_all_that_is_left_and_wait_for_a_place()
+            )
+            others.append(task)
+        return make_completion()
+
+    bench.script(look, look)
+
+    async def scenario() -> None:
+        async with asyncio.timeout(20):
+            await asyncio.gather(client(make_call("one")), client(make_call("two")))
+            await asyncio.gather(*others)
+        await client.aclose()
+
+    asyncio.run(scenario())
+
+    assert bench.budget.spent_usd == pytest.approx(2 * USD)
 
 
 def test_free_models_leave_no_trace_in_the_spend_book(make_bench: MakeBench) -> None:
