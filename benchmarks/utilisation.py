@@ -1,10 +1,12 @@
 """How much of a provider's limit is used, and what is refused, beside other ways to call it?
 
-    python benchmarks/utilisation.py [--seconds 40] [--tools-python PATH] [--only NAME ...] [--json]
+    python benchmarks/utilisation.py [--seconds 40] [--window-s 10] [--tools-python PATH]
+                                     [--only NAME ...] [--callers NAME ...] [--json]
 
 A simulated provider in a process of its own has limits per minute that it counts in windows of ten
-seconds. Each caller in turn (`limited_callers.py`, a process of its own, 64 requests at once) sends
-requests of some 860 tokens, each another one:
+seconds; most providers' are longer: `--window-s 60 --seconds 360`. Each caller in turn
+(`limited_callers.py`, a process of its own, 64 requests at once) sends requests of some 860 tokens,
+each another one:
 
 * docmill: docmill's client, store and book included, that is told nothing of the limits;
 * bare: a loop over `AsyncOpenAI` with its default retries, that is told nothing either;
@@ -12,7 +14,7 @@ requests of some 860 tokens, each another one:
   and `langchain-openai`: LiteLLM's router and LangChain's limiter in memory. Both are told the
   limits that hold at the start.
 
-Counted is what the provider saw after the first ten seconds: the share of the limit that was
+Counted is what the provider saw after the first window: the share of the limit that was
 used, the share of its answers that were refusals (429), and the requests that the caller gave up.
 """
 
@@ -51,11 +53,11 @@ class Case:
     headers: bool = True
     window: str = "sliding"
 
-    def scenario(self, seconds: float) -> Scenario:
+    def scenario(self, seconds: float, window_s: int = WINDOW_S) -> Scenario:
         """The provider, for a run of so many seconds; phases begin at shares of it."""
         limits: dict[str, Any] = {
             self.rate: self.phases[0][1],
-            "window_s": WINDOW_S,
+            "window_s": window_s,
             "window": self.window,
             "headers": self.headers,
             "schedule": [
@@ -96,11 +98,11 @@ class Result:
     version: str
 
 
-def measure(case: Case, caller: str, python: str, seconds: float) -> Result:
+def measure(case: Case, caller: str, python: str, seconds: float, window_s: int) -> Result:
     """Let one caller call for so long."""
     with (
         tempfile.TemporaryDirectory() as folder,
-        serve(case.scenario(seconds), own_process=True) as provider,
+        serve(case.scenario(seconds, window_s), own_process=True) as provider,
     ):
         spec = {
             "url": provider.url,
@@ -119,7 +121,7 @@ def measure(case: Case, caller: str, python: str, seconds: float) -> Result:
                 raise SystemExit(f"{caller} did not begin; try: {' '.join(command[:3])}")
             began = time.monotonic()
             seen = []
-            for at in (WARM_S, seconds):
+            for at in (max(WARM_S, window_s), seconds):
                 time.sleep(max(0.0, began + at - time.monotonic()))
                 seen.append((time.monotonic() - began, counted(provider, case.rate)))
             said = json.loads(process.stdout.readline())
@@ -166,7 +168,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Measure the use that is made of limits.")
     parser.add_argument("--seconds", type=float, default=40)
     parser.add_argument("--tools-python", help="interpreter that has litellm and langchain-openai")
+    parser.add_argument("--window-s", type=int, default=WINDOW_S)
     parser.add_argument("--only", nargs="+", choices=[case.name for case in CASES])
+    parser.add_argument("--callers", nargs="+", help="names; all by default")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     callers = [("docmill", sys.executable), ("bare", sys.executable)]
@@ -179,7 +183,9 @@ def main() -> int:
         if args.only and case.name not in args.only:
             continue
         for caller, python in callers:
-            results.append(measure(case, caller, python, args.seconds))
+            if args.callers and caller not in args.callers:
+                continue
+            results.append(measure(case, caller, python, args.seconds, args.window_s))
             print(table(results[-1:]).splitlines()[-1], file=sys.stderr, flush=True)
     print(json.dumps([asdict(one) for one in results]) if args.json else table(results))
     return 0
