@@ -57,7 +57,8 @@ class Orchestrated:
 
     def ingest(self, lake_url: str, run_id: str) -> IngestResult:
         """Run the ingest task."""
-        return orchestrated.ingest(lake_url, run_id)
+        state = orchestrated.ingest(lake_url, run_id, return_state=True)
+        return cast("IngestResult", left_by(state))
 
     def extract(
         self, refs: Sequence[ShardRef], lake_url: str, run_id: str
@@ -81,11 +82,13 @@ class Orchestrated:
 
     def analyze(self, lake_url: str, run_id: str) -> AnalysisResult:
         """Run the analyze task."""
-        return orchestrated.analyze(lake_url, run_id)
+        state = orchestrated.analyze(lake_url, run_id, return_state=True)
+        return cast("AnalysisResult", left_by(state))
 
     def report(self, lake_url: str, run_id: str) -> dict[str, str]:
         """Run the report task."""
-        return orchestrated.report(lake_url, run_id)
+        state = orchestrated.report(lake_url, run_id, return_state=True)
+        return cast("dict[str, str]", left_by(state))
 
 
 def _show_progress(artifact: Any, share: float) -> None:
@@ -189,7 +192,7 @@ def let_interrupts_through() -> None:
 
 
 def left_by(state: State[Any]) -> Any:
-    """What a flow returned, whichever state it ended in; raises what kept it from returning."""
+    """What a flow or a task returned, whatever its state; raises what kept it from returning."""
     result = state.result(raise_on_failure=False)
     if isinstance(result, NotDoneError):
         return result.summary

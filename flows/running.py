@@ -41,7 +41,10 @@ def _run_flow(job: "Job", run_id: str) -> "RunSummary":
     prefect_settings.apply_defaults(quiet=True)
 
     from flows.pipeline import run_flow_in_terminal
+    from tasks.interruption import INTERRUPTION
 
+    if INTERRUPTION.is_asked:  # while Prefect was imported, which takes seconds
+        fail("the run was told to stop before it had begun; nothing was done", PARKED)
     return run_flow_in_terminal(job, run_id)
 
 

@@ -4,34 +4,59 @@ Our own keys decide what is done again, and the call path owns every retry: a Pr
 a paid call would pay twice.
 """
 
+from collections.abc import Callable
+from typing import TypeVar, cast
+
 from prefect import task
 from prefect.cache_policies import NO_CACHE
+from prefect.states import Failed
 
+from llms.failures import LlmError
 from schemas.manifest import ShardResult
+from storage.store import LakeError
 from tasks import stages
 from tasks.analysis import AnalysisResult
 from tasks.ingest import IngestResult, ShardRef
+from tasks.jobs import JobError
+from tasks.source_root import SourceError
+from tasks.worker_link import WorkerError
+
+_IN_WORDS = (JobError, LakeError, LlmError, SourceError, WorkerError)
+"""What a user can cause or mend, a run that is told to stop included."""
+
+T = TypeVar("T")
+
+
+def _told(stage: Callable[[], T]) -> T:
+    """What a stage returns, or a failed state that Prefect raises its error from.
+
+    Raised in here, it would be logged with all of its traceback.
+    """
+    try:
+        return stage()
+    except _IN_WORDS as error:
+        return cast("T", Failed(message=str(error), data=error))
 
 
 @task(name="ingest", cache_policy=NO_CACHE)
 def ingest(lake_url: str, run_id: str) -> IngestResult:
     """Find, parse and shard the documents."""
-    return stages.ingest_run(lake_url, run_id)
+    return _told(lambda: stages.ingest_run(lake_url, run_id))
 
 
 @task(name="extract_shard", task_run_name="extract {ref.shard}", cache_policy=NO_CACHE)
 def extract_shard(ref: ShardRef, lake_url: str, run_id: str) -> ShardResult:
     """Extract the documents of one shard."""
-    return stages.extract_shard(ref, lake_url, run_id)
+    return _told(lambda: stages.extract_shard(ref, lake_url, run_id))
 
 
 @task(name="analyze", cache_policy=NO_CACHE)
 def analyze(lake_url: str, run_id: str) -> AnalysisResult:
     """Compute the figures and ask for insights."""
-    return stages.analyze_run(lake_url, run_id)
+    return _told(lambda: stages.analyze_run(lake_url, run_id))
 
 
 @task(name="report", cache_policy=NO_CACHE)
 def report(lake_url: str, run_id: str) -> dict[str, str]:
     """Write the report."""
-    return stages.report_run(lake_url, run_id)
+    return _told(lambda: stages.report_run(lake_url, run_id))

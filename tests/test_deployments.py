@@ -195,7 +195,7 @@ class TestAgainstARealServer:
         assert out.splitlines()[-1] == "there is no profile 'opnai'; did you mean 'openai'?"
         runs = self.call(prefect_server, "POST", "/flow_runs/filter", {})
         failed = [run["state"]["message"] for run in runs if run["state_type"] == "FAILED"]
-        assert failed == [out.splitlines()[-1]]
+        assert out.splitlines()[-1] in failed
         assert not (tmp_path / "lake").exists()
 
     def test_what_is_given_up_for_want_of_money_is_logged_and_an_artifact(
@@ -224,7 +224,9 @@ class TestAgainstARealServer:
         done = json.loads(out.splitlines()[-1])
         (note,) = [note for note in done["notes"] if "the run may be parked" in note]
         runs = self.call(prefect_server, "POST", "/flow_runs/filter", {})
-        (run,) = [one for one in runs if one["state_name"] == "Parked"]
+        # Other tests park runs on this server as well.
+        jobs = {one["id"]: one["parameters"].get("job", {}) for one in runs}
+        (run,) = [one for one in runs if jobs[one["id"]].get("lake") == done["lake"]]
         mine = {"logs": {"flow_run_id": {"any_": [run["id"]]}}}
         logs = self.call(prefect_server, "POST", "/logs/filter", mine)
         assert [line["level"] for line in logs if line["message"] == note] == [30]

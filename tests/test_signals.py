@@ -144,10 +144,32 @@ def test_ctrl_c_in_a_terminal_parks_a_run_of_prefect_too(
     process = start(*run_args(job, lake), provider=provider, **environment)
     wait_for_requests(6, provider, process)
     os.killpg(process.pid, signal.SIGINT)
-    code, parked, _ = ended(process)
+    code, parked, told = ended(process)
 
     again = start("resume", parked["run_id"], "--lake", str(lake), "--direct", provider=provider)
     code_again, done, _ = ended(again)
 
     assert (code, parked["status"], code_again, done["extracted"]) == (3, "parked", 0, 24)
     assert provider.stats().repeats.paid == 0
+    assert "Traceback" not in told
+
+
+def test_ctrl_c_while_prefect_starts_parks_the_run_without_a_traceback(
+    job: Path, tmp_path: Path, provider: Listening, prefect_server: PrefectServer
+) -> None:
+    environment = {
+        name: value
+        for name, value in prefect_server.environment.items()
+        if name.startswith("PREFECT")
+    }
+    lake = tmp_path / "lake"
+    process = start(*run_args(job, lake), provider=provider, **environment)
+    while not (lake / "responses.db").exists():  # what the job needs has been looked at
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGINT)
+    out, told = process.communicate(timeout=120)
+
+    assert process.returncode == 3
+    assert "Traceback" not in told
+    assert "told to stop" in out + told
+    assert provider.stats().requests == 0
