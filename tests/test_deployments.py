@@ -259,3 +259,9 @@ def test_the_command_runs_as_a_flow_without_any_server(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     assert json.loads(done.stdout.splitlines()[-1])["status"] == "done"
+
+
+def _is_into(run: dict[str, Any], lake: Path) -> bool:
+    """Whether a flow run is one into this lake: the server has those of other tests as well."""
+    job = run["parameters"].get("job") or {}
+    return bool(job.get("lake") == str(lake))
