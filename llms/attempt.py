@@ -9,13 +9,14 @@ from functools import partial
 
 import httpx2
 
-from llms.budget import Budget, Reservation
+from llms.admission import Admission
+from llms.budget import Budget
 from llms.calls import Call
 from llms.classification import Failure, classify_response
 from llms.completion import Answer, MalformedBodyError, read_completion, read_json
 from llms.deadlines import DeadlineError, Deadlines
 from llms.failures import FailureClass, ProviderError
-from llms.limits import Limiter, Limiters, Permit
+from llms.limits import Limiter, Limiters
 from llms.pricing import cost_usd, estimate_tokens, in_lane, output_limit, prices, worst_case_usd
 from llms.providers import key
 from llms.responses import ResponseStore, StoredResponse
@@ -158,33 +159,21 @@ class Sender:
         endpoint = self._endpoint(model.provider, lane)  # the first takes seconds to make
         if pays and (found := await self._store.claim(row.request_key)) is not None:
             return Sent(found, self.book_stored(call, request, model, found), without)
-        reservation: Reservation | None = None
-        permit: Permit | None = None
+        is_batched = lane is Lane.BATCH
+        admission = Admission(
+            self._budget,
+            worst_usd,
+            row.request_key,
+            place=partial(self._lanes.room, lane),
+            room=room,
+            permitted=None  # a batch has limits of its own
+            if is_batched
+            else partial(limiter.acquire, *expected, most_output=most_output, stage=call.stage),
+        )
         is_sent = False
         try:
-            is_batched = lane is Lane.BATCH
-            left_usd = self._budget.remaining_usd
-            is_short = left_usd is not None and left_usd < worst_usd
-            reserve = partial(self._budget.acquire, worst_usd, row.request_key, in_batch=is_batched)
-            admit = partial(limiter.acquire, *expected, most_output=most_output, stage=call.stage)
             with self._stop.waiting():
-                if is_short or is_batched:  # no place is taken by what may not be paid for
-                    reservation = await reserve()
-                await room.enter_async_context(self._lanes.room(lane))
-                if not is_batched:  # a batch has limits of its own
-                    permit = await admit()
-                if reservation is None:
-                    # Last, so that a kill costs what was sent, and not what waited for its turn.
-                    reservation = await self._budget.acquire_at_once(worst_usd, row.request_key)
-                if reservation is None:
-                    # Whoever has the money may wait for this place: it is given up meanwhile.
-                    if permit is not None:
-                        limiter.settle(permit)
-                        permit = None
-                    await room.aclose()
-                    reservation = await reserve()
-                    await room.enter_async_context(self._lanes.room(lane))
-                    permit = await admit()
+                reservation = await admission.gain(limiter.settle)
             row.started_at, started = self._now(), self._clock()
             is_sent = True
             posted = endpoint.post(body, model.api_id, reservation)
@@ -193,21 +182,21 @@ class Sender:
         except BaseException:
             # Unsent, it cost nothing; broken off, nobody knows, and the books keep the worst.
             charge = None
-            if lane is Lane.BATCH:
-                is_sent = False  # what lies in a batch stays there, and its money is held
-            if reservation is not None and reservation.is_held:
-                self._budget.leave(reservation)
-            elif reservation is not None:
-                charge = self._budget.settle(reservation, worst_usd if is_sent else 0.0)
+            is_sent = is_sent and not is_batched  # what lies there stays, and its money is held
+            if (held := admission.reservation) is not None and held.is_held:
+                self._budget.leave(held)
+            elif held is not None:
+                charge = self._budget.settle(held, worst_usd if is_sent else 0.0)
             if pays:
                 self._store.settle_later(charge, key=row.request_key)
-            if permit is not None:
-                limiter.settle(permit, *(expected if is_sent else ()))
+            if admission.permit is not None:
+                limiter.settle(admission.permit, *(expected if is_sent else ()))
             if is_sent:
                 row.outcome, row.usd, row.usd_is_upper_bound = CANCELLED, worst_usd, worst_usd > 0
                 self.attempts.append(row)
             raise
         row.latency_ms = (self._clock() - started) * 1000
+        permit = admission.permit
         if isinstance(raw, RawResponse):
             row.status = raw.status
             if raw.status != 429:  # what a refusal says is taken in below
@@ -225,7 +214,7 @@ class Sender:
             if row.usd > worst_usd:
                 row.message = "billed above the worst case of the request"
             _count_tokens(row, outcome)
-            if lane is not Lane.BATCH:
+            if not is_batched:
                 asked = (model.provider, model.api_id, lane)
                 latency_s = row.latency_ms / 1000
                 self._deadlines.answered(asked, call.stage, latency_s, outcome.output_tokens)

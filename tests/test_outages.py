@@ -26,6 +26,7 @@ def hurried(paid: PaidProvider, monkeypatch: pytest.MonkeyPatch) -> PaidProvider
     client = partial(Client, transports=transports, clock=clock, sleep=clock.sleep)
     monkeypatch.setattr("tasks.runtime.Client", client)
     monkeypatch.setattr("tasks.runtime.join_breakers", lambda: Breakers(clock=clock))
+    monkeypatch.setattr("tasks.runtime.leave_breakers", lambda: None)
     return paid
 
 
