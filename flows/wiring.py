@@ -305,7 +305,7 @@ def _stages(manifest: Manifest, lake: Lake, backend: Backend) -> Manifest:
     try:
         for result in backend.extract(ingested.shards, url, run_id):
             if has_workers and not shards:
-                prepare_analysis()
+                prepare_analysis(ingested.books.done)
             shards.append(with_earlier(result, before))
             for note in result.notes:  # said in another process, perhaps
                 progress.say(note)

@@ -29,6 +29,8 @@ ANALYZE = "analyze"
 """Name of the analysis in the ledger, beside the shards."""
 
 
+_MANY_DOCUMENTS = 20_000
+
 _stopped: dict[str, CallError] = {}
 """What stopped a run in this process, by run id: its shards that wait need not meet it too."""
 
@@ -93,8 +95,12 @@ def extract_shard(ref: ShardRef, lake_url: str, run_id: str) -> ShardResult:
         raise
 
 
-def prepare_analysis() -> None:
-    """Load in the background what analysis and report need, while other processes extract."""
+def prepare_analysis(documents: int) -> None:
+    """Load in the background what analysis and report need, while other processes extract.
+
+    The engine that draws waits until the analysis of many documents has given its memory back: it
+    holds as much as that takes, for half a second that such a run does not miss.
+    """
 
     def load() -> None:
         # Whoever needs what cannot be loaded says so then.
@@ -102,7 +108,8 @@ def prepare_analysis() -> None:
             import duckdb  # noqa: F401
             import openai  # noqa: F401
 
-            start_engine()
+            if documents <= _MANY_DOCUMENTS:
+                start_engine()
 
     Thread(target=load, name="docmill-prepare", daemon=True).start()
 
