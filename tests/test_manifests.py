@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from schemas.job import Job
+from schemas.job import Job, Source
 from schemas.manifest import Books, Manifest, RunStatus
 from storage.manifests import list_runs, read_manifest, shown_status, write_manifest
 from storage.store import Lake, LakeError
@@ -27,7 +27,8 @@ def manifest(tmp_path: Path) -> Manifest:
     """A real manifest, as a run writes it."""
     from flows.wiring import start_run
 
-    return start_run(Job(lake=str(tmp_path), types=("invoice",)), env={}, run_id="r1")
+    job = Job(source=Source(path=str(tmp_path)), lake=str(tmp_path), types=("invoice",))
+    return start_run(job, env={}, run_id="r1")
 
 
 def test_a_manifest_comes_back_as_it_was(lake: Lake, manifest: Manifest) -> None:

@@ -32,6 +32,7 @@ def env(tmp_path: Path) -> Env:
 
 
 def make_lake_job(tmp_path: Path, **changes: object) -> Job:
+    (tmp_path / "docs").mkdir(exist_ok=True)
     return make_job(tmp_path / "docs", profile="openrouter", **changes)
 
 
