@@ -1,15 +1,13 @@
 """What does a SELECT over in-memory tables answer? DuckDB, locked: no files, network or writes."""
 
 import contextlib
-import json
-import os
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, Self, cast
 
+from llms.child_processes import start_child
 from llms.failures import CatalogError
 from llms.sql_messages import decoded, receive, send
 
@@ -27,12 +25,6 @@ _START_S = 60.0
 _GRACE_S = 1.0
 """What an interrupted query may take until its process is ended."""
 
-_BOOT = """\
-import json, sys
-sys.path[:] = json.loads(sys.argv[1])
-from llms.sql_worker import serve
-serve()
-"""
 # What a library needs to be found and to work; keys and tokens stay outside.
 _ENVIRONMENT = ("PATH", "TZ", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "PYTHONHOME")
 
@@ -183,17 +175,13 @@ class Console:
 
 def _started() -> "subprocess.Popen[bytes]":
     """A worker process, not yet ready."""
-    environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
-    # By `-c`, as the parser processes: `multiprocessing` would import the caller's main module.
-    path = json.dumps([os.path.abspath(entry) for entry in sys.path])
     try:
-        return subprocess.Popen(
-            [sys.executable, "-c", _BOOT, path],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=environment | {"MALLOC_ARENA_MAX": "2"},
-            start_new_session=True,  # Ctrl-C is ours to handle
+        return start_child(
+            "llms.sql_worker",
+            pipes=subprocess.PIPE,
+            errors=subprocess.DEVNULL,
+            keeping=_ENVIRONMENT,
+            settings={"MALLOC_ARENA_MAX": "2"},
         )
     except OSError as error:
         raise QueryError(f"SQL: the console's process cannot be started: {error}") from None

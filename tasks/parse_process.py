@@ -1,32 +1,18 @@
-"""How is a parser process started, spoken to and ended?
-
-By `subprocess` and not by `multiprocessing`: its spawn method would import the caller's main module
-in every process (the command line with all its imports, or a script without a main guard, over and
-over), and fork is unsafe beside threads.
-"""
+"""How is a parser process started, spoken to and ended?"""
 
 import contextlib
-import json
 import os
 import signal
-import subprocess
-import sys
 import tempfile
 import threading
 from multiprocessing.connection import Pipe
 from typing import BinaryIO
 
+from llms.child_processes import start_child
 from schemas.job import Parsing
 from tasks.parse_worker import READY
 
 _START_S = 60.0
-_BOOT = """\
-import json, sys
-task = json.loads(sys.argv[1])
-sys.path[:] = task.pop("path")
-import importlib
-importlib.import_module(task.pop("module")).serve(**task)
-"""
 # What parsers need to find programs, files and languages; keys and tokens stay outside.
 _ENVIRONMENT = (
     *("PATH", "HOME", "TMPDIR", "TZ", "LANG", "LC_ALL", "LC_CTYPE", "TESSDATA_PREFIX"),
@@ -52,25 +38,16 @@ class ParserProcess:
         self._ending = threading.Lock()
         self._code: int | None = None
         self.connection, theirs = Pipe()
-        task = {
-            "path": [os.path.abspath(entry) for entry in sys.path],
-            "module": module,
-            "channel": theirs.fileno(),
-            "max_chars": parsing.max_chars,
-            "memory_mb": parsing.memory_mb,
-        }
-        environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
         try:
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", _BOOT, json.dumps(task)],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=self._noise,
-                env=environment | _LIBRARY_SETTINGS,
-                # A session of its own: Ctrl-C is ours to handle, and what a worker starts (OCR)
-                # can be ended together with it.
-                start_new_session=True,
+            # What a worker starts (OCR) is in its session, and can be ended together with it.
+            self._process = start_child(
+                module,
+                channel=theirs.fileno(),
+                errors=self._noise,
+                keeping=_ENVIRONMENT,
+                settings=_LIBRARY_SETTINGS,
+                max_chars=parsing.max_chars,
+                memory_mb=parsing.memory_mb,
             )
         except OSError as error:
             self.connection.close()

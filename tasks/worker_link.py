@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import threading
 from collections.abc import Mapping
 from concurrent.futures import Future
@@ -13,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 from typing import Any
 
+from llms.child_processes import start_child
 from schemas.manifest import ShardResult
 from tasks.ingest import ShardRef
 from tasks.interruption import INTERRUPTION
@@ -20,10 +20,6 @@ from tasks.progress import progress_of
 
 STOP = signal.SIGUSR1
 """What tells a worker to stop: once to send no more, once more to break off what is in flight."""
-
-_BOOT = (
-    "import sys; sys.path[:] = sys.argv[2:]; import tasks.worker as w; w.serve(int(sys.argv[1]))"
-)
 
 
 class WorkerError(Exception):
@@ -203,14 +199,7 @@ class Worker:
 
 def _started(channel: int) -> "subprocess.Popen[bytes]":
     try:
-        return subprocess.Popen(
-            [sys.executable, "-c", _BOOT, str(channel), *map(os.path.abspath, sys.path)],
-            pass_fds=[channel],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            # A session of its own: Ctrl-C is for the process that hands out the work.
-            start_new_session=True,
-        )
+        return start_child("tasks.worker", channel=channel)
     except OSError as error:
         raise WorkerError(
             f"no worker process can be started: {error.strerror}; set `processes: 1` in the job"

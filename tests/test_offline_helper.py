@@ -191,7 +191,7 @@ def test_closing_the_transport_ends_the_helper() -> None:
 def served() -> Iterator[tuple[socket.socket, threading.Thread]]:
     """The other end of a served channel."""
     ours, theirs = socket.socketpair()
-    thread = threading.Thread(target=serve, args=(str(theirs.detach()),), daemon=True)
+    thread = threading.Thread(target=serve, args=(theirs.detach(),), daemon=True)
     thread.start()
     with ours:
         ours.settimeout(30)

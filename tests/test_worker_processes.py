@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -203,7 +205,8 @@ def test_what_stops_a_worker_stops_the_run_in_one_sentence(
 def test_workers_that_keep_dying_end_the_run_in_one_sentence(
     tmp_path: Path, provider: Listening, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker_link, "_BOOT", "import os; os._exit(9)")
+    dying = [sys.executable, "-c", "import os; os._exit(9)"]
+    monkeypatch.setattr(worker_link, "_started", lambda _: subprocess.Popen(dying))
 
     done = run(a_job(tmp_path, 2))
 

@@ -6,17 +6,16 @@ a helper process answer; the same request gets the same answer wherever it is ma
 
 import asyncio
 import contextlib
-import os
 import socket
 import struct
 import subprocess
-import sys
 import time
 from collections import deque
 from typing import NamedTuple
 
 import httpx2
 
+from llms.child_processes import start_child
 from llms.cores import free_cores
 from llms.offline.app import CHAT, PROCESSING_MS, create_app, respond
 
@@ -29,9 +28,6 @@ _LONGEST_QUEUE = 12
 _PATIENCE_S = 60.0
 """A helper that is silent for so long is taken to hang."""
 
-_BOOT = (
-    "import sys; sys.path[:] = sys.argv[2:]; import llms.offline.helper as h; h.serve(sys.argv[1])"
-)
 # Where Python and its libraries are; keys and tokens stay outside.
 _ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "PYTHONHOME", "SYSTEMROOT")
 
@@ -167,26 +163,19 @@ class Helper:
 def _started(channel: int) -> subprocess.Popen[bytes] | None:
     """A process that serves the file descriptor `channel`, or null where none can be started."""
     try:
-        return subprocess.Popen(
-            [sys.executable, "-c", _BOOT, str(channel), *map(os.path.abspath, sys.path)],
-            pass_fds=[channel],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
-            # A session of its own: Ctrl-C is for the process that asked to handle.
-            start_new_session=True,
+        return start_child(
+            __name__, channel=channel, errors=subprocess.DEVNULL, keeping=_ENVIRONMENT
         )
     except OSError:
         return None
 
 
-def serve(channel: str) -> None:
+def serve(channel: int) -> None:
     """Answer what arrives on the socket with the file descriptor `channel` until it is closed.
 
     It is closed when the process at the other end dies, however it does.
     """
-    with socket.socket(fileno=int(channel)) as connection, connection.makefile("rwb") as stream:
+    with socket.socket(fileno=channel) as connection, connection.makefile("rwb") as stream:
         while len(head := stream.read(_ASKED.size)) == _ASKED.size:
             body = stream.read(*_ASKED.unpack(head))
             started = time.thread_time()
