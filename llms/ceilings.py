@@ -124,11 +124,16 @@ class Ceiling:
             return
         if is_eager and not self._is_free and now - self._stepped_at < EAGER_PAUSE_S:
             return
-        step = max(self._step, _FIRST_EAGER_STEP) if is_eager else self._step
-        risen = self.value * (2.0 if self._is_free else 1 + step)
-        # What has gone through in a minute may go again, and more only in small steps.
-        is_back = is_eager and not is_new
-        self.value = min(risen, self._proven * (1 - MARGIN)) if is_back else risen
+        if self._is_free:
+            self.value *= 2
+        elif is_new:
+            self.value *= 1 + max(self._step, _FIRST_EAGER_STEP)
+        elif is_eager:
+            # What has gone through in a minute may go again, and more only in small steps.
+            risen = self.value * (1 + max(self._step, _FIRST_EAGER_STEP))
+            self.value = min(risen, self._proven * (1 - MARGIN))
+        else:
+            self.value *= 1 + self._step
         if self.value > _MOST:
             self.lift()
         self._calm, self._stepped_at, self._margin = 0, now, MARGIN

@@ -178,9 +178,9 @@ class Limiter:
             is_first = permit.at > self._refusals.reacted_at
             self._follow(said, permit, now, was_let_in=False)
             exhausted = self._rates.exhausted(permit.amounts, said)
-            is_explained = bool(exhausted) and bool(said)
+            is_told = bool(exhausted) and bool(said)
             has_grown = self._in_flight.has_grown
-            if not is_explained:
+            if not is_told:
                 says_something = self._shedding.refused(permit.at)
                 # While nothing at all is taken every refusal counts, but for those of a trial.
                 is_trouble = self._refusals.since is not None and not self._shedding.is_trial
@@ -190,11 +190,10 @@ class Limiter:
             if not is_first:
                 return
             if self._shedding.reacted():
-                self._rates.tried(now, is_shed=False)
-                self._in_flight.tried(is_shed=False)
+                self._tried(now, is_shed=False)
             trouble_s = self._refusals.refused(now, told_s, self._rates.per_second)
             self._rates.lower(exhausted, permit.amounts, now, trouble_s=trouble_s)
-            if not is_explained and not trouble_s:
+            if not is_told and not trouble_s:
                 self._shedding.doubt(is_explained=has_grown or self._rates.were_passed)
                 if self._shedding.wants_trial:
                     self._shedding.begin_trial(now)
@@ -244,12 +243,15 @@ class Limiter:
         self._in_flight.answered(permit.beside, now)
         is_shed = self._shedding.answered(permit.at)
         if is_shed is not None:
-            self._rates.tried(now, is_shed=is_shed)
-            self._in_flight.tried(is_shed=is_shed)
+            self._tried(now, is_shed=is_shed)
         elif self._shedding.wants_check:
             self._shedding.begin_check(now, *self._rates.taken(now))
         if self._refusals.answered(permit.at) and not self._shedding.is_trial:
             self._rates.answered(permit.at, now)
+
+    def _tried(self, now: float, *, is_shed: bool) -> None:
+        self._rates.tried(now, is_shed=is_shed)
+        self._in_flight.tried(is_shed=is_shed)
 
     def _limit(self, kind: int) -> int | None:
         limit = self._rates.stated[kind]

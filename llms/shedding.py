@@ -226,16 +226,15 @@ class Shedding:
         refused, outcomes = self._trial_refused, self._trial_outcomes
         self.is_trial = False
         self._doubts = self._evidence = 0.0
-        if has_met_limit or refused > _MOST_SHARE * outcomes:
-            # A limit was in the way: that says nothing of what is turned away below it.
+        # A limit in the way says nothing of what is turned away below it.
+        has_met_limit = has_met_limit or refused > _MOST_SHARE * outcomes
+        if has_met_limit or refused < _LEAST_REFUSALS:
             self._needed = min(2 * self._needed, _MOST_DOUBTS)
             self._check_after = _FIRST_CHECK
-            self._set_check()
-            return
-        if refused < _LEAST_REFUSALS:
-            self._known_outcomes = self._known_refused = self.share = 0.0
-            self._needed = min(2 * self._needed, _MOST_DOUBTS)
-            self._check_after = _FIRST_CHECK
+            if has_met_limit:
+                self._set_check()
+            else:
+                self._known_outcomes = self._known_refused = self.share = 0.0
             return
         kept = max(0.0, min(1.0, (_MEMORY - outcomes) / max(1.0, self._known_outcomes)))
         self._known_outcomes = kept * self._known_outcomes + outcomes
