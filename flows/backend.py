@@ -68,9 +68,8 @@ def results_of(
     futures: deque[Result[T]] = deque()
     coming = iter(items)
     while True:
-        if error is None and len(futures) < most:
-            for item in islice(coming, most - len(futures)):
-                futures.append(submit(item))
+        if error is None:
+            futures.extend(map(submit, islice(coming, most - len(futures))))
         if not futures:
             break
         try:

@@ -88,7 +88,6 @@ class RunAccounts:
     Attributes:
         run: That of the run.
         month: The month whose lease serves calls now, as 2026-07.
-        this_month: Its account.
 
     Args:
         taken: What others have spent of an account or hold, by its name; of the book.
@@ -120,6 +119,11 @@ class RunAccounts:
         self.open_month()
 
     @property
+    def this_month(self) -> Account:
+        """The account of `month`."""
+        return self._months[self.month]
+
+    @property
     def both(self) -> tuple[Account, Account]:
         """Those that a call is booked on now."""
         return self.run, self.this_month
@@ -141,7 +145,6 @@ class RunAccounts:
             account = Account.of(month_account(self._job, self.month), self._monthly_cap_usd)
             account.taken = self._taken(account.name) if account.cap is not None else 0
             self._months[self.month] = account
-        self.this_month = self._months[self.month]
 
     def of_month(self, month: str) -> tuple[Account, ...]:
         """Those of a call that was granted in some month; of one unknown here the run's alone."""

@@ -28,8 +28,8 @@ __all__ = ["AnalysisResult", "IngestResult", "ShardRef", "ShardResult"]
 ANALYZE = "analyze"
 """Name of the analysis in the ledger, beside the shards."""
 
-
 _MANY_DOCUMENTS = 20_000
+"""More than that, and the engine that draws is started after the analysis."""
 
 _stopped: dict[str, CallError] = {}
 """What stopped a run in this process, by run id: its shards that wait need not meet it too."""
@@ -51,12 +51,13 @@ def ingest_run(lake_url: str, run_id: str) -> IngestResult:
         INTERRUPTION.check()
         progress.advance(count)
 
-    sizes: list[int] = []
+    documents = shards = 0
 
     def stored(count: int) -> None:
-        sizes.append(count)
+        nonlocal documents, shards
+        documents, shards = documents + count, shards + 1
         if manifest.retry is None:
-            recruit(manifest.job, lake_url, run_id, sum(sizes), len(sizes))
+            recruit(manifest.job, lake_url, run_id, documents, shards)
 
     again = None
     if manifest.retry is not None:
