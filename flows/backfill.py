@@ -17,10 +17,10 @@ from flows.pipeline import (
     run_flow,
     without_interrupts_for_children,
 )
-from flows.wiring import USER_ERRORS
 from schemas.counted import counted
 from schemas.job import Backfill
 from schemas.manifest import BackfillSummary
+from tasks.user_errors import USER_ERRORS
 
 
 @flow(name="backfill", persist_result=False)

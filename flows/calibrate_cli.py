@@ -99,8 +99,8 @@ def calibrate(
 @contextmanager
 def _errors_as_sentences() -> "Iterator[None]":
     from flows.calibration_runs import CalibrationParkedError, CalibrationRefusedError
-    from flows.wiring import USER_ERRORS
     from tasks.gold import GoldError
+    from tasks.user_errors import USER_ERRORS
 
     try:
         yield

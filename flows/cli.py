@@ -116,12 +116,12 @@ def forecast(
     import os
 
     from flows.forecast_view import coverage_lines, forecast_lines
-    from flows.wiring import USER_ERRORS
     from storage.store import Lake
     from tasks.call_times import LANES
     from tasks.forecast_check import check_forecasts
     from tasks.forecast_job import forecast_job
     from tasks.sandbox import SandboxError
+    from tasks.user_errors import USER_ERRORS
 
     if lane is not None and lane not in LANES:
         fail(f"--lane: there is no lane {lane!r}; there are {', '.join(LANES)}")
@@ -203,7 +203,8 @@ def _backfill(plan: "Backfill", backfill_id: str | None, *, direct: bool) -> "Ba
 
     from flows import prefect_settings
     from flows.partition_runs import new_backfill_id, run_backfill, run_directly
-    from flows.wiring import USER_ERRORS, check_job
+    from flows.wiring import check_job
+    from tasks.user_errors import USER_ERRORS
 
     backfill_id = backfill_id or new_backfill_id()
     try:

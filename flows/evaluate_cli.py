@@ -30,8 +30,8 @@ def evaluate(
     """Score the pipeline on labels: precision, recall, F1 per field."""
     from flows.evaluate import run_evaluation
     from flows.evaluate_view import evaluation_lines
-    from flows.wiring import USER_ERRORS
     from tasks.gold import GoldError
+    from tasks.user_errors import USER_ERRORS
 
     try:
         with interruptible(is_command=True):

@@ -38,9 +38,9 @@ def ping(
     something would keep a run from using a model.
     """
     asked = job_of(job, profile=profile, models=model)
-    from flows.wiring import USER_ERRORS
     from tasks.key_ring import keys
     from tasks.pings import plan_pings, run_pings
+    from tasks.user_errors import USER_ERRORS
 
     try:
         _fetch_keys(asked)

@@ -22,7 +22,7 @@ from flows.backend import Result, results_of, window
 from flows.console import interruptible, money
 from flows.provider_keys import fetch_keys
 from flows.views import money_range, times_range, unconfirmed
-from flows.wiring import USER_ERRORS, run_pipeline, start_run, summary
+from flows.wiring import run_pipeline, start_run, summary
 from schemas.counted import counted
 from schemas.job import Job
 from schemas.manifest import BackfillSummary, RunStatus, RunSummary, ShardResult
@@ -34,6 +34,7 @@ from tasks.ingest import IngestResult, ShardRef
 from tasks.interruption import INTERRUPTION
 from tasks.key_ring import keys
 from tasks.lanes import MOST_SHARDS_AT_ONCE
+from tasks.user_errors import USER_ERRORS
 
 
 class NotDoneError(Exception):

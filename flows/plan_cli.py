@@ -45,10 +45,11 @@ def plan(
     """
     from datetime import UTC, datetime
 
-    from flows.wiring import USER_ERRORS, new_run_id
+    from flows.wiring import new_run_id
     from tasks.key_ring import keys
     from tasks.planning import plan_job
     from tasks.sandbox import SandboxError
+    from tasks.user_errors import USER_ERRORS
 
     file = Path(out).expanduser()
     if file.exists() and not force:
@@ -100,11 +101,12 @@ def planned_run(job: "Job", goal: str, *, quiet: bool) -> "tuple[Job, str]":
     import sys
     from datetime import UTC, datetime
 
-    from flows.wiring import USER_ERRORS, new_run_id
+    from flows.wiring import new_run_id
     from storage.store import Lake
     from tasks.key_ring import keys
     from tasks.planning import PLAN_FILE, plan_job, with_plan
     from tasks.sandbox import SandboxError
+    from tasks.user_errors import USER_ERRORS
 
     _check_goal(goal)
     run_id = new_run_id(datetime.now(UTC))

@@ -31,10 +31,11 @@ def retry(
 ) -> None:
     """Try the dead letters of a run again, and make its report anew."""
     from flows.replaying import begin_replay
-    from flows.wiring import USER_ERRORS, summary
+    from flows.wiring import summary
     from schemas.manifest import RunStatus
     from storage.manifests import read_manifest
     from storage.store import Lake
+    from tasks.user_errors import USER_ERRORS
 
     run_id = manifest_of(lake, run_id).run_id
     where = Lake(lake)

@@ -17,7 +17,8 @@ def run_job(job: "Job", *, direct: bool, quiet: bool, run_id: str | None = None)
     import os
     from datetime import UTC, datetime
 
-    from flows.wiring import USER_ERRORS, Direct, new_run_id, run_pipeline, start_run
+    from flows.wiring import Direct, new_run_id, run_pipeline, start_run
+    from tasks.user_errors import USER_ERRORS
 
     run_id = run_id or new_run_id(datetime.now(UTC))
     try:

@@ -11,16 +11,15 @@ from importlib.metadata import version
 
 from flows.backend import Backend, results_of, window
 from flows.replaying import replayed
-from llms.failures import LlmError
 from llms.providers import key, providers_of
 from schemas.counted import counted
 from schemas.job import Job
 from schemas.manifest import Books, Manifest, RunStatus, RunSummary, ShardResult
 from schemas.roles import Resolution
 from storage.manifests import MANIFEST, read_manifest, shown_status, write_manifest
-from storage.store import Lake, LakeError
+from storage.store import Lake
 from tasks.audits import audit_notes
-from tasks.books import BooksError, check_books
+from tasks.books import check_books
 from tasks.calibrations import Applicable, calibrations_for
 from tasks.costs import run_cost
 from tasks.counterfactual import counterfactual
@@ -35,7 +34,7 @@ from tasks.progress import progress_of
 from tasks.provider_config import with_user_config
 from tasks.record_rows import extraction_key
 from tasks.runtime import check_store, close_runtime
-from tasks.source_root import SourceError, source_root
+from tasks.source_root import source_root
 from tasks.stages import (
     AnalysisResult,
     IngestResult,
@@ -46,11 +45,8 @@ from tasks.stages import (
     prepare_analysis,
     report_run,
 )
-from tasks.worker_link import WorkerError
+from tasks.user_errors import USER_ERRORS
 from tasks.worker_processes import close_workers, start_workers, workers_of
-
-USER_ERRORS = (JobError, SourceError, LakeError, LlmError, BooksError, WorkerError)
-"""What a user can cause or mend: told in one sentence, never as a traceback."""
 
 _PACKAGES = ("docmill", "prefect", "openai", "polars", "pyarrow", "duckdb", "pydantic")
 

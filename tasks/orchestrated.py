@@ -11,18 +11,11 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.states import Failed
 
-from llms.failures import LlmError
 from schemas.manifest import ShardResult
-from storage.store import LakeError
 from tasks import stages
 from tasks.analysis import AnalysisResult
 from tasks.ingest import IngestResult, ShardRef
-from tasks.jobs import JobError
-from tasks.source_root import SourceError
-from tasks.worker_link import WorkerError
-
-_IN_WORDS = (JobError, LakeError, LlmError, SourceError, WorkerError)
-"""What a user can cause or mend, a run that is told to stop included."""
+from tasks.user_errors import USER_ERRORS
 
 T = TypeVar("T")
 
@@ -34,7 +27,7 @@ def _told(stage: Callable[[], T]) -> T:
     """
     try:
         return stage()
-    except _IN_WORDS as error:
+    except USER_ERRORS as error:
         return cast("T", Failed(message=str(error), data=error))
 
 
