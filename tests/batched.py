@@ -1,12 +1,14 @@
 """Calls in the batch lane, against a simulated provider whose time passes at once."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx2
+import pytest
 
 from llms.budget import Budget
 from llms.calls import Call, Reply
@@ -252,3 +254,32 @@ class Bench:
             lanes=lanes,
         )
         return client, budget
+
+
+def check_books(bench: Bench) -> None:
+    """Ledger, budget, durable book and the provider's own books say the same."""
+    paid = bench.stats.paid.usd
+    assert sum(row.usd for row in bench.rows) == pytest.approx(paid, abs=1e-9)
+    assert bench.booked_usd == pytest.approx(paid, abs=1e-9)
+    assert bench.spent_usd == pytest.approx(paid, abs=1e-9)
+    assert bench.stats.repeats.paid == 0
+
+
+def lanes(bench: Bench) -> dict[str, int]:
+    """Answers that were paid for, by lane, as the provider has them."""
+    return {lane: usage.requests for lane, usage in bench.stats.lanes.items()}
+
+
+def losing(method: str, path: str, *, nth: int = 1) -> Filter:
+    """Loses the answer to the nth request to a path, which the provider has seen."""
+    seen: Counter[str] = Counter()
+
+    def lose(request: httpx2.Request) -> Exception | None:
+        if request.method != method or not request.url.path.endswith(path):
+            return None
+        seen[path] += 1
+        if seen[path] != nth:
+            return None
+        return httpx2.ReadError("the connection broke", request=request)
+
+    return lose

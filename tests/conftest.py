@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
+from tests.commands import docmill as docmill
 from tests.databases import postgres_server as postgres_server
 from tests.databases import postgres_url as postgres_url
 from tests.databases import store_url as store_url
@@ -42,12 +43,25 @@ def no_own_catalog(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture
+def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the environment names proxies, connections are made by another."""
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
 @dataclass(frozen=True)
 class PrefectServer:
     """A Prefect server on loopback and the environment that reaches it."""
 
     api_url: str
     environment: dict[str, str]
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What of the environment is Prefect's."""
+        return {k: v for k, v in self.environment.items() if k.startswith("PREFECT")}
 
     def run(self, *command: str, cwd: Path = ROOT) -> str:
         """Run a command of this environment against the server; returns its output."""

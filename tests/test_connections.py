@@ -10,6 +10,8 @@ import pytest
 
 from llms.connections import connections
 
+pytestmark = pytest.mark.usefixtures("no_proxies")
+
 _ZIPPED = gzip.compress(b"body")
 _ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -81,13 +83,6 @@ def _asked(
 
     asyncio.run(run())
     return host
-
-
-@pytest.fixture(autouse=True)
-def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("http_proxy", "https_proxy", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
 
 
 def test_requests_one_after_the_other_share_a_connection() -> None:

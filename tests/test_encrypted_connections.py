@@ -16,6 +16,8 @@ from cryptography.x509.oid import NameOID
 
 from llms.connections import connections
 
+pytestmark = pytest.mark.usefixtures("no_proxies")
+
 _LARGE = b"x" * 3_000_000
 
 
@@ -48,13 +50,6 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
         + made.public_bytes(serialization.Encoding.PEM)
     )
     return pem
-
-
-@pytest.fixture(autouse=True)
-def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("http_proxy", "https_proxy", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
 
 
 def _connected(certificate: Path, use: Callable[[httpx2.AsyncClient, int], Awaitable[None]]) -> int:

@@ -6,11 +6,10 @@ from typing import Any
 
 import pytest
 import yaml
-from typer.testing import CliRunner, Result
 
-from flows.cli import app
 from storage.store import Lake
 from tasks.ledger_rows import spent_usd
+from tests.commands import as_json, invoked
 from tests.small_runs import PaidProvider, invoices
 
 GOAL = "what do we spend, with whom"
@@ -26,18 +25,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def docmill(*words: str) -> Result:
-    done = CliRunner().invoke(app, list(words))
-    if done.exception is not None and not isinstance(done.exception, SystemExit):
-        raise done.exception
-    return done
-
-
-def said(done: Result) -> dict[str, Any]:
-    assert done.exit_code == 0, done.output
-    return dict(json.loads(done.stdout.splitlines()[-1]))
-
-
 def ledger(run_id: str, name: str = "*") -> list[dict[str, Any]]:
     lake = Lake("lake")
     paths = lake.find(f"attempts/{run_id}", ".parquet")
@@ -45,8 +32,8 @@ def ledger(run_id: str, name: str = "*") -> list[dict[str, Any]]:
 
 
 def test_a_planned_job_runs_and_its_report_holds(folder: Path) -> None:
-    plan = said(docmill("plan", "docs", "--goal", GOAL, "--json"))
-    run = said(docmill("run", "docmill.yaml", "--direct", "--json"))
+    plan = as_json(invoked("plan", "docs", "--goal", GOAL, "--json"))
+    run = as_json(invoked("run", "docmill.yaml", "--direct", "--json"))
 
     assert (plan["file"], plan["types"], plan["sampled"]) == ("docmill.yaml", ["invoice"], 6)
     assert (run["status"], run["extracted"]) == ("done", 6)
@@ -54,23 +41,23 @@ def test_a_planned_job_runs_and_its_report_holds(folder: Path) -> None:
     asked = {table["id"]: table for table in report["metrics"]}
     assert asked["invoice_amount_by_seller_name"]["error"] is None
     assert asked["invoice_amount_by_seller_name"]["total_rows"] == 1
-    assert docmill("verify", "last").exit_code == 0
+    assert invoked("verify", "last").exit_code == 0
 
 
 def test_a_file_that_is_there_is_not_replaced_unless_told_to(folder: Path) -> None:
     (folder / "docmill.yaml").write_text("mine: true", encoding="utf-8")
 
-    refused = docmill("plan", "docs", "--goal", GOAL)
+    refused = invoked("plan", "docs", "--goal", GOAL)
     assert (refused.exit_code, refused.stdout) == (2, "")
     assert refused.stderr.startswith("docmill: docmill.yaml exists already; ")
     assert (folder / "docmill.yaml").read_text("utf-8") == "mine: true"
 
-    assert docmill("plan", "docs", "--goal", GOAL, "--force").exit_code == 0
+    assert invoked("plan", "docs", "--goal", GOAL, "--force").exit_code == 0
     assert "types" in yaml.safe_load((folder / "docmill.yaml").read_text("utf-8"))
 
 
 def test_a_plan_says_that_rules_made_it_and_what_it_cost(folder: Path) -> None:
-    done = docmill("plan", "docs", "--goal", GOAL)
+    done = invoked("plan", "docs", "--goal", GOAL)
 
     assert "planned by docmill rules, careful, rules (offline engine), not a" in done.stdout
     assert "spent $0 on 1 call" in done.stdout
@@ -89,7 +76,7 @@ def test_a_plan_says_that_rules_made_it_and_what_it_cost(folder: Path) -> None:
 def test_what_a_user_can_mend_is_one_sentence(
     folder: Path, words: tuple[str, ...], problem: str
 ) -> None:
-    done = docmill(*words)
+    done = invoked(*words)
 
     assert (done.exit_code, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert problem in done.stderr
@@ -101,9 +88,9 @@ class TestPaid:
         self, folder: Path, paid: PaidProvider, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("OPENAI_API_KEY", paid.ENV["OPENAI_API_KEY"])
-        refused = docmill("plan", "docs", "--goal", GOAL, "--budget", "0")
-        first = said(docmill("plan", "docs", "--goal", GOAL, "--json"))
-        again = said(docmill("plan", "docs", "--goal", GOAL, "--force", "--json"))
+        refused = invoked("plan", "docs", "--goal", GOAL, "--budget", "0")
+        first = as_json(invoked("plan", "docs", "--goal", GOAL, "--json"))
+        again = as_json(invoked("plan", "docs", "--goal", GOAL, "--force", "--json"))
 
         assert refused.exit_code == 2
         assert "budget" in refused.stderr
@@ -121,7 +108,7 @@ class TestPaid:
         self, folder: Path, paid: PaidProvider, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("OPENAI_API_KEY", paid.ENV["OPENAI_API_KEY"])
-        run = said(docmill("run", "docs", "--goal", GOAL, "--budget", "9", "--direct", "--json"))
+        run = as_json(invoked("run", "docs", "--goal", GOAL, "--budget", "9", "--direct", "--json"))
 
         rows = ledger(run["run_id"])
         planned = [row for row in rows if row["stage"] == "plan"]
@@ -130,5 +117,5 @@ class TestPaid:
         assert run["usd"] == pytest.approx(sum(row["usd"] for row in rows))
         kept = yaml.safe_load(Path(run["plan"]).read_text("utf-8"))
         assert [entry["use"] for entry in kept["types"]] == ["invoice"]
-        assert "plan     lake/runs/" in docmill("show", run["run_id"]).stdout
-        assert docmill("verify", run["run_id"]).exit_code == 0
+        assert "plan     lake/runs/" in invoked("show", run["run_id"]).stdout
+        assert invoked("verify", run["run_id"]).exit_code == 0

@@ -135,13 +135,8 @@ def test_a_second_interrupt_breaks_off_what_is_in_flight_and_no_further_one_chan
 def test_ctrl_c_in_a_terminal_parks_a_run_of_prefect_too(
     job: Path, tmp_path: Path, provider: Listening, prefect_server: PrefectServer
 ) -> None:
-    environment = {
-        name: value
-        for name, value in prefect_server.environment.items()
-        if name.startswith("PREFECT")
-    }
     lake = tmp_path / "lake"
-    process = start(*run_args(job, lake), provider=provider, **environment)
+    process = start(*run_args(job, lake), provider=provider, **prefect_server.settings)
     wait_for_requests(6, provider, process)
     os.killpg(process.pid, signal.SIGINT)
     code, parked, told = ended(process)
@@ -157,13 +152,8 @@ def test_ctrl_c_in_a_terminal_parks_a_run_of_prefect_too(
 def test_ctrl_c_while_prefect_starts_parks_the_run_without_a_traceback(
     job: Path, tmp_path: Path, provider: Listening, prefect_server: PrefectServer
 ) -> None:
-    environment = {
-        name: value
-        for name, value in prefect_server.environment.items()
-        if name.startswith("PREFECT")
-    }
     lake = tmp_path / "lake"
-    process = start(*run_args(job, lake), provider=provider, **environment)
+    process = start(*run_args(job, lake), provider=provider, **prefect_server.settings)
     while not (lake / "responses.db").exists():  # what the job needs has been looked at
         time.sleep(0.02)
     os.killpg(process.pid, signal.SIGINT)

@@ -67,19 +67,25 @@ def _ref(shard: str) -> ShardRef:
     return ShardRef(shard, "", None)
 
 
+def _handed(
+    pool: WorkerPool, threads: ThreadPoolExecutor, shard: str, worker: _Worker
+) -> Future[ShardResult]:
+    """A shard that a worker has begun."""
+    future = threads.submit(pool.extract, _ref(shard))
+    worker.has_begun.acquire()
+    return future
+
+
 def test_nobody_goes_home_while_shards_are_to_come_and_the_last_one_stays() -> None:
     pool = WorkerPool("lake", "run", [5, 4], 3)
     one, other = _Worker.made
     with ThreadPoolExecutor(3) as threads:
-        first = threads.submit(pool.extract, _ref("a"))
-        one.has_begun.acquire()
-        second = threads.submit(pool.extract, _ref("b"))
-        other.has_begun.acquire()
+        first = _handed(pool, threads, "a", one)
+        second = _handed(pool, threads, "b", other)
         other.finish("b")
         second.result()
         assert not other.is_home
-        third = threads.submit(pool.extract, _ref("c"))
-        one.has_begun.acquire()
+        third = _handed(pool, threads, "c", one)
         one.finish("c")
         third.result()
         one.finish("a")
@@ -94,10 +100,8 @@ def test_who_finds_no_shard_left_goes_home_and_leaves_its_places_to_the_others_f
     pool = WorkerPool("lake", "run", [5, 4], 2)
     one, other = _Worker.made
     with ThreadPoolExecutor(2) as threads:
-        first = threads.submit(pool.extract, _ref("a"))
-        one.has_begun.acquire()
-        second = threads.submit(pool.extract, _ref("b"))
-        other.has_begun.acquire()
+        first = _handed(pool, threads, "a", one)
+        second = _handed(pool, threads, "b", other)
         other.finish("b")
         second.result()
         assert other.is_home
