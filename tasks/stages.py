@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from datetime import UTC, datetime
+from importlib import import_module
 from threading import Thread
 
 from llms.failures import CallError
@@ -106,9 +107,8 @@ def prepare_analysis(documents: int) -> None:
     def load() -> None:
         # Whoever needs what cannot be loaded says so then.
         with suppress(Exception):
-            import duckdb  # noqa: F401
-            import openai  # noqa: F401
-
+            import_module("duckdb")
+            import_module("openai")
             if documents <= _MANY_DOCUMENTS:
                 start_engine()
 
